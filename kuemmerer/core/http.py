@@ -71,15 +71,21 @@ class _Transport(httpx.HTTPTransport):
 class Client:
     """Sends requests and reads answers up to `MAX_BYTES`. Safe to share between threads.
 
-    Raises httpx's own exceptions, of which `PrivateAddress` and `TooLarge` are two.
+    Raises httpx's own exceptions, of which `PrivateAddress` and `TooLarge` are two. `transport` takes the
+    place of the network (tests); the guard against private addresses is then its own business.
     """
 
     def __init__(
-        self, *, allow_private: bool = False, verify: bool = True, max_bytes: int = MAX_BYTES
+        self,
+        *,
+        allow_private: bool = False,
+        verify: bool = True,
+        max_bytes: int = MAX_BYTES,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.max_bytes = max_bytes
         self._client = httpx.Client(
-            transport=_Transport(allow_private=allow_private, verify=verify),
+            transport=transport or _Transport(allow_private=allow_private, verify=verify),
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             headers={"User-Agent": f"Kuemmerer/{__version__}"},
             max_redirects=MAX_REDIRECTS,
