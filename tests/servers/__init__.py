@@ -108,7 +108,7 @@ class Process:
 
     def __init__(
         self,
-        argv: Sequence[str | Path],
+        argv: Sequence[object],
         *,
         folder: Path,
         name: str,
@@ -160,6 +160,7 @@ class Process:
         end = time.monotonic() + within
         while not ready():
             if not self.alive():
+                self.stop()
                 raise Missing(f"{self.name} ended with {self._child.returncode}: {self.tail()}")
             if time.monotonic() > end:
                 self.stop()

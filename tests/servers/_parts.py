@@ -26,7 +26,7 @@ _held: list[bool] = []
 
 
 def command(
-    argv: Sequence[str | Path],
+    argv: Sequence[object],
     *,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
@@ -51,7 +51,7 @@ def command(
         raise Missing(f"{argv[0]} took longer than {within:g} s") from error
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-4:]
-        raise Missing(f"{Path(argv[0]).name} failed with {done.returncode}: {' / '.join(last)}")
+        raise Missing(f"{Path(str(argv[0])).name} failed with {done.returncode}: {' / '.join(last)}")
     return done.stdout
 
 
@@ -128,7 +128,7 @@ def as_root() -> list[str]:
 
 
 def from_trixie(folder: Path, *, packages: Sequence[str] = (), sources: Sequence[str] = ()) -> None:
-    """Download Debian 13 packages or sources into ``folder``; the machine's own package lists stay as they are.
+    """Download Debian 13 packages or sources; the machine's own package lists stay as they are.
 
     The mirror is the one this machine already uses.
     """

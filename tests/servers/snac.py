@@ -1,7 +1,7 @@
 """snac2, a small real Fediverse server with Mastodon's API, built from Debian's sources.
 
-Measured on two cores: installation 10 s, a start with two tokens from its OAuth pages 1.0 s, 12 MB. A mention is
-in the notifications after 0.5 s (``brisk=False``: 3 to 14 s), a reply comes across two instances in 0.5 s.
+Measured on two cores: installation 10 s, a start with two tokens from its OAuth pages 1.0 s, 12 MB. A mention
+is in the notifications after 0.5 s (``brisk=False``: 3 to 14 s), a reply reaches another instance in 0.5 s.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _build(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """One instance. ``desk`` is the company's account, ``stranger`` somebody else's, both with real tokens."""
+    """One instance with the company's account ``desk`` and somebody else's, ``stranger``."""
 
     url: str
     desk: Person
@@ -129,7 +129,7 @@ def run(folder: Path, *, name: str = "snac", port: int | None = None, brisk: boo
     settings["num_threads"] = 16  # it delivers to itself by HTTP: with four, senders leave nobody to answer
     (data / "server.json").write_text(json.dumps(settings))
     passwords = {who: _add(data, who) for who in ("desk", "stranger")}
-    argv = [binaries / ("snac-brisk" if brisk else "snac"), "httpd", data]
+    argv: list[object] = [binaries / ("snac-brisk" if brisk else "snac"), "httpd", data]
     with Process(argv, folder=folder, name=name) as process:
         process.wait_for_port(port)
         desk, stranger = (_sign_in(url, who, password) for who, password in passwords.items())

@@ -278,7 +278,7 @@ def run(
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     _configure(site, url=public_url or url, flood_check=flood_check, moderation=moderation)
-    argv: list[str | Path] = ["php", "-d", "sendmail_path=/bin/true", "-d", "opcache.enable_cli=1"]
+    argv: list[object] = ["php", "-d", "sendmail_path=/bin/true", "-d", "opcache.enable_cli=1"]
     argv += ["-d", "upload_max_filesize=16M", "-d", "post_max_size=20M"]
     argv += ["-S", f"127.0.0.1:{port}", "-t", site, OURS / "router.php"]
     keys = json.loads((template / "keys.json").read_text())
