@@ -1,0 +1,123 @@
+"""The tags every page uses: icons, times, avatars and form fields."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zlib import crc32
+
+from django import template
+from django.forms import BoundField, CheckboxInput
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+register = template.Library()
+
+TONES = 6
+MINUTE, HOUR = 60, 3600
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A Lucide icon; it is decoration, so the text beside it has to say what it means."""
+    return format_html(
+        '<svg class="icon{}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        f" {extra}" if extra else "",
+        static("web/vendor/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def when(moment: datetime | None, now: datetime | None = None, full: bool = False) -> SafeString:
+    """How long ago or how soon, with the full date as the tooltip; `full` shows the date itself."""
+    if moment is None:
+        return SafeString("")
+    if timezone.is_naive(moment):
+        moment = timezone.make_aware(moment)
+    local = timezone.localtime(moment)
+    exact = date_format(local, "DATETIME_FORMAT")
+    rough = relative(local, timezone.localtime(now or timezone.now()))
+    shown, tooltip = (exact, rough) if full else (rough, exact)
+    iso = moment.isoformat(timespec="seconds")
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, tooltip, shown)
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Both in the same zone; short enough for a list."""
+    seconds = (moment - now).total_seconds()
+    days = (moment.date() - now.date()).days
+    if abs(seconds) < MINUTE:
+        return gettext("now")
+    if abs(seconds) < HOUR:
+        return _minutes(round(abs(seconds) / MINUTE), future=seconds > 0)
+    if days == 0 or abs(seconds) < 6 * HOUR:
+        return _hours(round(abs(seconds) / HOUR), future=seconds > 0)
+    if days == -1:
+        return gettext("yesterday")
+    if days == 1:
+        return gettext("tomorrow")
+    if 0 < abs(days) < 7:
+        return date_format(moment, "l")
+    return date_format(moment, _day_format(moment.date(), now.date()))
+
+
+def _day_format(day: date, today: date) -> str:
+    return "MONTH_DAY_FORMAT" if day.year == today.year else "SHORT_DATE_FORMAT"
+
+
+def _minutes(count: int, *, future: bool) -> str:
+    if future:
+        return ngettext("in %(count)d min", "in %(count)d min", count) % {"count": count}
+    return ngettext("%(count)d min ago", "%(count)d min ago", count) % {"count": count}
+
+
+def _hours(count: int, *, future: bool) -> str:
+    if future:
+        return ngettext("in %(count)d h", "in %(count)d h", count) % {"count": count}
+    return ngettext("%(count)d h ago", "%(count)d h ago", count) % {"count": count}
+
+
+@register.simple_tag
+def avatar(name: object, size: str = "") -> SafeString:
+    """Initials in a circle; the name itself has to stand beside it. `size`: "small" or "large"."""
+    text = str(name or "").strip()
+    tone = crc32(text.encode()) % TONES + 1
+    classes = f"avatar tone-{tone} {size}".strip()
+    return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, initials(text))
+
+
+def initials(name: str) -> str:
+    words = [word for word in name.lstrip("@").replace(".", " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    picked = words[:1] if len(words) == 1 else [words[0], words[-1]]
+    return "".join(word[0] for word in picked).upper()
+
+
+@register.simple_tag
+def field(bound: BoundField, hint: str = "") -> SafeString:
+    """Label, control, help and errors of one form field, tied together for screen readers."""
+    described = []
+    if bound.help_text or hint:
+        described.append(f"{bound.auto_id}_help")
+    if bound.errors:
+        described.append(f"{bound.auto_id}_errors")
+    attrs: dict[str, Any] = {"aria-describedby": " ".join(described)} if described else {}
+    widget = bound.field.widget
+    check = isinstance(widget, CheckboxInput)
+    optional = not (bound.field.required or check or widget.attrs.get("readonly") or bound.field.disabled)
+    context = {
+        "field": bound,
+        "control": bound.as_widget(attrs=attrs),
+        "help": hint or bound.help_text,
+        "check": check,
+        "group": bound.use_fieldset,
+        "optional": optional,
+    }
+    return SafeString(render_to_string("web/_field.html", context))
