@@ -30,7 +30,9 @@ SENTENCES: dict[str, str | Promise] = {
         "Whoever runs Kümmerer can allow it with KUEMMERER_ALLOW_PRIVATE_ADDRESSES."
     ),
     "bad_address": _("This is not a web address. Write it like https://example.org."),
-    "not_this_network": _("There is a server at this address, but not one of this network. Check the address."),
+    "not_this_network": _(
+        "There is a server at this address, but not one of this network. Check the address."
+    ),
     "bad_answer": _("The server answered with something we cannot read. We keep trying."),
     "too_large": _("The answer of the server is too large to be read."),
     "wrong_login": _("The network does not accept this login. Check name and password."),
@@ -72,7 +74,11 @@ def sentence(code: str, words: str = "") -> str:
     if not code:
         return ""
     text = str(SENTENCES.get(code, SENTENCES["refused"]))
-    return gettext("%(sentence)s The network says: “%(words)s”") % {"sentence": text, "words": words} if words else text
+    return (
+        gettext("%(sentence)s The network says: “%(words)s”") % {"sentence": text, "words": words}
+        if words
+        else text
+    )
 
 
 class TryLater(NetworkError):

@@ -168,7 +168,9 @@ class Session:
                 if attempt < SAFE_RETRIES and not isinstance(error, httpx.TimeoutException):
                     time.sleep(0.2 * 2**attempt)
                     continue
-                raise TryLater("timeout" if isinstance(error, httpx.TimeoutException) else "unreachable") from error
+                raise TryLater(
+                    "timeout" if isinstance(error, httpx.TimeoutException) else "unreachable"
+                ) from error
             except httpx.DecodingError as error:
                 raise (TryLater("bad_answer") if safe else OutcomeUnknown("cut")) from error
             break

@@ -1,0 +1,3 @@
+from kuemmerer.cli import main
+
+main()

@@ -1,0 +1,230 @@
+"""Storing what was fetched: each thing once, edits and deletions followed, every change numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from kuemmerer.channels.models import Author, Channel, Interaction, Thread
+from kuemmerer.networks import base
+from kuemmerer.networks.text import tidy
+
+CLOCK_SKEW = timedelta(minutes=5)
+_SQL_VARIABLES = 500
+"""Ids in one IN (…): well below what any SQLite build allows, and small enough for a good query plan."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    new: int
+    changed: int
+
+
+@transaction.atomic
+def store(*, channel: Channel, items: Sequence[base.Item], gone: Sequence[str] = (), now: datetime) -> Stored:
+    """Write what a connector fetched. Storing the same thing twice changes nothing.
+
+    The caller holds no assumption on order; within the channel changes are numbered in the order of `items`.
+    """
+    # Locks the channel's row until the commit: change numbers become visible in their own order.
+    locked = (
+        Channel.objects.select_for_update().only("id", "seq", "fetched", "workspace_id").get(pk=channel.pk)
+    )
+    unique = list({item.remote_id: item for item in items}.values())
+    authors = _authors(channel, [item.author for item in unique], now)
+    threads = _threads(channel, unique)
+    known = _by_remote_id(channel, [item.remote_id for item in unique] + list(gone))
+    seq = locked.seq
+    new: list[Interaction] = []
+    changed: list[Interaction] = []
+    for item in unique:
+        present = known.get(_cut(item.remote_id))
+        if present is None:
+            seq += 1
+            new.append(
+                _new(
+                    channel, item, authors[_author_key(item.author)], threads[_cut(item.thread_id)], seq, now
+                )
+            )
+        elif _update(present, item, now):
+            seq += 1
+            present.seq = seq
+            changed.append(present)
+    for remote_id in gone:
+        lost = known.get(_cut(remote_id))
+        if lost is not None and lost.deleted_at is None:
+            seq += 1
+            lost.deleted_at, lost.seq = now, seq
+            changed.append(lost)
+    Interaction.objects.bulk_create(new, batch_size=500)
+    if changed:
+        Interaction.objects.bulk_update(changed, _CHANGEABLE, batch_size=100)
+    fields: dict[str, object] = {"seq": seq, "fetched": locked.fetched + len(new)}
+    if any(not i.ours for i in new):
+        fields["news_at"] = now
+    if new or changed:
+        Channel.objects.filter(pk=channel.pk).update(**fields)
+        channel.seq, channel.fetched = seq, locked.fetched + len(new)
+    return Stored(new=len(new), changed=len(changed))
+
+
+_CHANGEABLE = [
+    "title",
+    "text",
+    "url",
+    "stars",
+    "status",
+    "edited_at",
+    "deleted_at",
+    "raw",
+    "seq",
+    "addressed",
+    "kind",
+]
+
+
+def _cut(remote_id: str) -> str:
+    return remote_id[:1000]
+
+
+def _author_key(person: base.Person) -> str:
+    return (person.remote_id or person.handle or "?")[:512]
+
+
+def _authors(channel: Channel, people: Iterable[base.Person], now: datetime) -> dict[str, Author]:
+    """The authors by remote id, created or brought up to date."""
+    wanted = {_author_key(person): person for person in people}
+    found: dict[str, Author] = {}
+    keys = list(wanted)
+    for start in range(0, len(keys), _SQL_VARIABLES):
+        part = keys[start : start + _SQL_VARIABLES]
+        found |= {a.remote_id: a for a in Author.objects.filter(channel=channel, remote_id__in=part)}
+    missing = [
+        Author(
+            workspace_id=channel.workspace_id,
+            channel=channel,
+            remote_id=key,
+            first_seen_at=now,
+            **_profile(person),
+        )
+        for key, person in wanted.items()
+        if key not in found
+    ]
+    Author.objects.bulk_create(missing, batch_size=500)
+    found |= {author.remote_id: author for author in missing}
+    stale = []
+    for key, person in wanted.items():
+        author = found[key]
+        # A network that leaves something out this time must not make us forget what it said before.
+        fresh = {name: value for name, value in _profile(person).items() if value not in ("", None)}
+        if any(getattr(author, name) != value for name, value in fresh.items()):
+            for name, value in fresh.items():
+                setattr(author, name, value)
+            stale.append(author)
+    if stale:
+        Author.objects.bulk_update(
+            stale, ["handle", "name", "url", "avatar_url", "about", "followers"], batch_size=100
+        )
+    return found
+
+
+def _profile(person: base.Person) -> dict[str, object]:
+    return {
+        "handle": tidy(person.handle)[:255],
+        "name": tidy(person.name)[:255],
+        "url": _web(person.url, 1000),
+        "avatar_url": _web(person.avatar_url, 1000),
+        "about": tidy(person.about)[:5000],
+        "followers": person.followers,
+    }
+
+
+def _web(url: str, longest: int) -> str:
+    """Only addresses that are safe as a link: a network may say `javascript:…`."""
+    return url if url.startswith(("https://", "http://")) and len(url) <= longest else ""
+
+
+def _threads(channel: Channel, items: Sequence[base.Item]) -> dict[str, Thread]:
+    first: dict[str, datetime] = {}
+    for item in items:
+        key = _cut(item.thread_id)
+        first[key] = min(first.get(key, item.created_at), item.created_at)
+    found: dict[str, Thread] = {}
+    keys = list(first)
+    for start in range(0, len(keys), _SQL_VARIABLES):
+        part = keys[start : start + _SQL_VARIABLES]
+        found |= {t.remote_id: t for t in Thread.objects.filter(channel=channel, remote_id__in=part)}
+    missing = [
+        Thread(workspace_id=channel.workspace_id, channel=channel, remote_id=key, created_at=at)
+        for key, at in first.items()
+        if key not in found
+    ]
+    Thread.objects.bulk_create(missing, batch_size=500)
+    return found | {thread.remote_id: thread for thread in missing}
+
+
+def _by_remote_id(channel: Channel, remote_ids: Sequence[str]) -> dict[str, Interaction]:
+    keys = list(dict.fromkeys(_cut(remote_id) for remote_id in remote_ids))
+    found: dict[str, Interaction] = {}
+    for start in range(0, len(keys), _SQL_VARIABLES):
+        part = keys[start : start + _SQL_VARIABLES]
+        found |= {i.remote_id: i for i in Interaction.objects.filter(channel=channel, remote_id__in=part)}
+    return found
+
+
+def _content(item: base.Item) -> dict[str, object]:
+    return {
+        "title": tidy(item.title)[:500],
+        "text": tidy(item.text),
+        "url": _web(item.url, 2000),
+        "stars": item.stars,
+        "status": item.status,
+    }
+
+
+def _new(
+    channel: Channel, item: base.Item, author: Author, thread: Thread, seq: int, now: datetime
+) -> Interaction:
+    return Interaction(
+        workspace_id=channel.workspace_id,
+        channel=channel,
+        thread=thread,
+        author=author,
+        kind=item.kind,
+        remote_id=_cut(item.remote_id),
+        parent_remote_id=_cut(item.parent_id),
+        language=item.language[:16],
+        visibility=item.visibility,
+        ours=item.ours,
+        addressed=item.addressed,
+        # A clock that runs ahead at the other side must not put words into our future.
+        created_at=min(item.created_at, now + CLOCK_SKEW),
+        edited_at=item.edited_at,
+        fetched_at=now,
+        raw=dict(item.raw),
+        seq=seq,
+        **_content(item),
+    )
+
+
+def _update(present: Interaction, item: base.Item, now: datetime) -> bool:
+    """Bring a stored interaction up to date; True if something that people see has changed."""
+    fresh = _content(item)
+    text_changed = present.text != fresh["text"]
+    different = any(getattr(present, name) != value for name, value in fresh.items())
+    # What came along as context first and turns out to be addressed to us becomes ours to answer, never the reverse.
+    promoted = item.addressed and not present.addressed
+    if not different and not promoted and present.deleted_at is None:
+        return False
+    for name, value in fresh.items():
+        setattr(present, name, value)
+    if promoted:
+        present.addressed, present.kind = True, item.kind
+    if text_changed:
+        present.edited_at = item.edited_at or now
+    present.deleted_at = None
+    present.raw = dict(item.raw)
+    return True

@@ -1,0 +1,42 @@
+"""When channels are synced, and how one sees that they are not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from kuemmerer.channels import sync
+from kuemmerer.channels.models import Channel
+from kuemmerer.jobs.health import Problem, check
+from kuemmerer.jobs.sweeps import sweep
+
+SILENT_AFTER = timedelta(minutes=30)
+"""Twice the slowest pace of a sync."""
+
+
+@sweep("channels.sync", every=5, queue="sync")
+def sync_channels(now: datetime) -> int:
+    return sync.sync_due(now)
+
+
+def unsynced(now: datetime) -> Q:
+    """Channels that are meant to be connected and have not been synced for half an hour."""
+    late = now - SILENT_AFTER
+    return Q(state=Channel.State.ACTIVE) & (
+        Q(synced_at__lte=late) | Q(synced_at=None, connected_at__lte=late)
+    )
+
+
+@check
+def _channels(now: datetime) -> list[Problem]:
+    count = Channel.objects.filter(unsynced(now)).count()
+    lost = Channel.objects.filter(state=Channel.State.RECONNECT).count()
+    found = []
+    if count:
+        found.append(
+            Problem(code="channels_silent", details=f"{count} channels without a sync for 30 minutes")
+        )
+    if lost:
+        found.append(Problem(code="channels_disconnected", details=f"{lost} channels wait to be reconnected"))
+    return found

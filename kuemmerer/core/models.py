@@ -1,0 +1,43 @@
+"""The audit log: who did what, written in the same transaction as the deed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+
+class AuditRecord(models.Model):
+    """One deed. The ids are plain numbers, since what they point to may be erased while the record stays."""
+
+    workspace_id = models.BigIntegerField(null=True)
+    actor = models.CharField(max_length=254, help_text="e-mail address, or the name of a sweep")
+    verb = models.CharField(max_length=64)
+    subject_type = models.CharField(max_length=32)
+    subject_id = models.BigIntegerField()
+    details = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace_id", "subject_type", "subject_id", "id"], name="audit_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.verb} {self.subject_type} {self.subject_id}"
+
+
+def record(
+    *, workspace_id: int | None, actor: str, verb: str, subject: models.Model, now: datetime, **details: Any
+) -> None:
+    """Write down that `actor` did `verb` to `subject`. Call inside the transaction of the deed."""
+    AuditRecord.objects.create(
+        workspace_id=workspace_id,
+        actor=actor,
+        verb=verb,
+        subject_type=subject._meta.model_name or "",
+        subject_id=subject.pk,
+        details=details,
+        at=now,
+    )

@@ -1,0 +1,340 @@
+"""What happens to cases: they open, get answered, snoozed, closed, labelled. All writes of cases are here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Max, Min
+from django.utils.translation import gettext_lazy as _
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.accounts.models import Membership, Workspace
+from kuemmerer.channels.models import WORDS, Channel, Interaction
+from kuemmerer.core.errors import Conflict, Invalid, NotFound
+from kuemmerer.core.models import record
+from kuemmerer.inbox.deadlines import BusinessHours
+from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, Note, ReadMark, Reply, Status
+
+BATCH = 500
+OLD = timedelta(days=7)
+"""What was written so long before a channel was connected is history: its case comes closed."""
+MOST_TEXT = 20_000
+
+
+def get(*, actor: Actor, case_id: int) -> Case:
+    """A case of the actor's workspace. Raises NotFound, Forbidden."""
+    actor.need("inbox.view")
+    case = (
+        Case.objects.select_related("channel", "author", "thread", "assignee")
+        .filter(workspace=actor.workspace, pk=case_id)
+        .first()
+    )
+    if case is None:
+        raise NotFound(_("This case does not exist (any more)."))
+    return case
+
+
+# --- from interactions to cases -------------------------------------------------------------------------------
+
+
+def open_from_channel(channel: Channel) -> int:
+    """Make cases of what is new in `channel`; returns the number of interactions looked at.
+
+    The mark moves on in the same transaction and only from where it was read, so of two workers one does the work.
+    """
+    done = 0
+    while True:
+        with transaction.atomic():
+            mark, _created = ReadMark.objects.select_for_update().get_or_create(channel=channel)
+            batch = list(
+                Interaction.objects.changed_since(channel, mark.seq).select_related("author")[:BATCH]
+            )
+            if not batch:
+                return done
+            _take_in(channel, batch)
+            ReadMark.objects.filter(pk=mark.pk).update(seq=batch[-1].seq)
+        done += len(batch)
+        if len(batch) < BATCH:
+            return done
+
+
+def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
+    workspace = channel.workspace
+    known = set(
+        CaseInteraction.objects.filter(interaction__in=batch).values_list("interaction_id", flat=True)
+    )
+    words = [i for i in batch if _opens_case(i) and i.pk not in known]
+    cases = _cases_for(channel, words)
+    fresh: dict[tuple[int, int], list[Interaction]] = defaultdict(list)
+    for interaction in words:
+        fresh[interaction.thread_id, interaction.author_id].append(interaction)
+    CaseInteraction.objects.bulk_create(
+        [CaseInteraction(case=cases[i.thread_id, i.author_id], interaction=i) for i in words], batch_size=500
+    )
+    hours = BusinessHours.of(workspace)
+    for key, new in fresh.items():
+        _add_words(cases[key], new, channel, hours)
+    Case.objects.bulk_update(
+        [cases[key] for key in fresh],
+        ["status", "kind", "excerpt", "last_at", "unanswered_since", "due_at", "snoozed_until", "closed_at"],
+        batch_size=100,
+    )
+    _own_answers(channel, [i for i in batch if i.ours])
+    _withdrawn([i for i in batch if i.deleted_at is not None and i.pk in known])
+    _edited([i for i in batch if i.deleted_at is None and i.pk in known])
+
+
+def _opens_case(interaction: Interaction) -> bool:
+    return (
+        not interaction.ours
+        and interaction.addressed
+        and interaction.deleted_at is None
+        and interaction.kind in WORDS
+        and interaction.status in {Interaction.Status.SHOWN, Interaction.Status.HELD}
+    )
+
+
+def _cases_for(channel: Channel, words: Sequence[Interaction]) -> dict[tuple[int, int], Case]:
+    """The case of each (thread, author), made where there is none."""
+    wanted = {(i.thread_id, i.author_id): i for i in words}
+    threads = {thread for thread, _author in wanted}
+    found = {
+        (case.thread_id, case.author_id): case
+        for case in Case.objects.select_for_update().filter(thread__in=threads)
+        if (case.thread_id, case.author_id) in wanted
+    }
+    missing = [
+        Case(
+            workspace_id=channel.workspace_id,
+            channel=channel,
+            thread_id=thread,
+            author_id=author,
+            kind=first.kind,
+            opened_at=first.created_at,
+            last_at=first.created_at,
+            status=Status.CLOSED,
+        )
+        for (thread, author), first in wanted.items()
+        if (thread, author) not in found
+    ]
+    Case.objects.bulk_create(missing, batch_size=500)
+    return found | {(case.thread_id, case.author_id): case for case in missing}
+
+
+def _add_words(case: Case, new: Sequence[Interaction], channel: Channel, hours: BusinessHours) -> None:
+    """New words in a case: it opens (again) and gets its deadline."""
+    newest = max(new, key=lambda i: i.created_at)
+    if newest.created_at >= case.last_at:
+        case.last_at, case.excerpt, case.kind = (
+            newest.created_at,
+            excerpt(newest.text or newest.title),
+            newest.kind,
+        )
+    recent = [i for i in new if i.created_at > channel.connected_at - OLD]
+    # What our own side has answered already (also at the network itself) needs no second answer.
+    open_words = [i for i in recent if case.answered_at is None or i.created_at > case.answered_at]
+    if not open_words:
+        if case.status == Status.CLOSED and case.closed_at is None:
+            case.closed_at = case.last_at
+        return
+    # The clock cannot have run before the desk could know of it.
+    since = max(min(i.created_at for i in open_words), channel.connected_at)
+    case.unanswered_since = min(case.unanswered_since or since, since)
+    case.due_at = hours.next_business_day(case.unanswered_since)
+    case.status, case.snoozed_until, case.closed_at = Status.OPEN, None, None
+
+
+def excerpt(text: str) -> str:
+    """The first words of a text, on one line, 200 characters at most."""
+    line = " ".join(text[:1000].split())
+    return line if len(line) <= 200 else line[:199] + "…"
+
+
+def _own_answers(channel: Channel, ours: Sequence[Interaction]) -> None:
+    """Somebody answered at the network itself: the cases it answers need no second answer."""
+    by_parent = {i.parent_remote_id: i for i in ours if i.parent_remote_id and i.deleted_at is None}
+    if not by_parent:
+        return
+    sent_by_us = set(
+        Reply.objects.filter(
+            channel=channel, remote_id__in=[i.remote_id for i in by_parent.values()]
+        ).values_list("remote_id", flat=True)
+    )
+    parents = CaseInteraction.objects.filter(
+        interaction__channel=channel, interaction__remote_id__in=list(by_parent)
+    ).select_related("interaction")
+    for parent in parents:
+        answer = by_parent[parent.interaction.remote_id]
+        if answer.remote_id not in sent_by_us:
+            answered(case_id=parent.case_id, written_at=answer.created_at, close=False, now=answer.created_at)
+
+
+def _withdrawn(gone: Sequence[Interaction]) -> None:
+    """Words that their author has deleted need no answer; a case without any left closes."""
+    for case_id in set(
+        CaseInteraction.objects.filter(interaction__in=gone).values_list("case_id", flat=True)
+    ):
+        case = Case.objects.select_for_update().get(pk=case_id)
+        left = Interaction.objects.filter(case_interaction__case=case, deleted_at=None)
+        oldest = left.filter(created_at__gt=case.answered_at) if case.answered_at else left
+        if case.status == Status.OPEN and not oldest.exists():
+            Case.objects.filter(pk=case.pk).update(
+                status=Status.WAITING if left.exists() else Status.CLOSED,
+                unanswered_since=None,
+                due_at=None,
+                closed_at=None if left.exists() else gone[0].deleted_at,
+            )
+
+
+def _edited(changed: Sequence[Interaction]) -> None:
+    """The list shows the newest words as they are now."""
+    for link in CaseInteraction.objects.filter(interaction__in=changed).select_related("interaction", "case"):
+        if link.interaction.created_at >= link.case.last_at:
+            Case.objects.filter(pk=link.case_id).update(
+                excerpt=excerpt(link.interaction.text or link.interaction.title)
+            )
+
+
+def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime) -> None:
+    """An answer written at `written_at` has arrived. Words that came after it still wait for theirs."""
+    case = Case.objects.select_for_update().select_related("workspace", "channel").get(pk=case_id)
+    case.answered_at = max(case.answered_at or written_at, written_at)
+    later = Interaction.objects.filter(
+        case_interaction__case=case, deleted_at=None, created_at__gt=case.answered_at
+    ).aggregate(first=Min("created_at"), last=Max("created_at"))
+    if later["first"] is None:
+        case.unanswered_since = case.due_at = None
+        if case.status in {Status.OPEN, Status.SNOOZED}:
+            case.status = Status.CLOSED if close else Status.WAITING
+            case.snoozed_until = None
+            case.closed_at = now if close else None
+    else:
+        case.unanswered_since = later["first"]
+        case.due_at = BusinessHours.of(case.workspace).next_business_day(later["first"])
+    case.save(
+        update_fields=["answered_at", "unanswered_since", "due_at", "status", "snoozed_until", "closed_at"]
+    )
+
+
+def wake_snoozed(now: datetime) -> int:
+    """Open the cases whose snooze is over."""
+    return Case.objects.filter(status=Status.SNOOZED, snoozed_until__lte=now).update(
+        status=Status.OPEN, snoozed_until=None
+    )
+
+
+# --- what people do -------------------------------------------------------------------------------------------
+
+
+def _locked(actor: Actor, case_id: int, permission: str) -> Case:
+    actor.need(permission)
+    case = Case.objects.select_for_update().filter(workspace=actor.workspace, pk=case_id).first()
+    if case is None:
+        raise NotFound(_("This case does not exist (any more)."))
+    return case
+
+
+def _log(actor: Actor, case: Case, verb: str, now: datetime, **details: object) -> None:
+    record(workspace_id=case.workspace_id, actor=actor.label, verb=verb, subject=case, now=now, **details)
+
+
+@transaction.atomic
+def assign(*, actor: Actor, case_id: int, user_id: int | None, now: datetime) -> Case:
+    """Make somebody the owner of a case, or nobody. Raises NotFound, Forbidden, Invalid."""
+    case = _locked(actor, case_id, "inbox.work")
+    if (
+        user_id is not None
+        and not Membership.objects.filter(workspace=actor.workspace, user_id=user_id).exists()
+    ):
+        raise Invalid(_("This person is not a member of the workspace."), field="assignee")
+    case.assignee_id = user_id
+    case.save(update_fields=["assignee"])
+    _log(actor, case, "assigned", now, user=user_id)
+    return case
+
+
+@transaction.atomic
+def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
+    """Close a case: nothing more is to be done. Raises Conflict while an answer is on its way."""
+    case = _locked(actor, case_id, "inbox.work")
+    if case.replies.filter(state__in=["pending", "sending", "unknown"]).exists():
+        raise Conflict(_("An answer is still on its way. Wait until it has arrived, or withdraw it."))
+    case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
+    case.unanswered_since = case.due_at = None
+    case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
+    _log(actor, case, "closed", now)
+    return case
+
+
+@transaction.atomic
+def reopen(*, actor: Actor, case_id: int, now: datetime) -> Case:
+    """Open a case again, with a deadline from now on."""
+    case = _locked(actor, case_id, "inbox.work")
+    case.status, case.closed_at, case.snoozed_until = Status.OPEN, None, None
+    case.unanswered_since = case.unanswered_since or now
+    case.due_at = BusinessHours.of(actor.workspace).next_business_day(case.unanswered_since)
+    case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
+    _log(actor, case, "reopened", now)
+    return case
+
+
+@transaction.atomic
+def snooze(*, actor: Actor, case_id: int, until: datetime, now: datetime) -> Case:
+    """Put a case aside until a moment; new words bring it back sooner. Raises Invalid for a moment in the past."""
+    case = _locked(actor, case_id, "inbox.work")
+    if until <= now:
+        raise Invalid(_("Choose a time in the future."), field="until")
+    case.status, case.snoozed_until, case.closed_at = Status.SNOOZED, until, None
+    case.save(update_fields=["status", "snoozed_until", "closed_at"])
+    _log(actor, case, "snoozed", now, until=until.isoformat())
+    return case
+
+
+@transaction.atomic
+def label(*, actor: Actor, case_id: int, label_id: int, on: bool, now: datetime) -> Case:
+    """Put a label on a case or take it off. Raises NotFound."""
+    case = _locked(actor, case_id, "inbox.work")
+    found = Label.objects.filter(workspace=actor.workspace, pk=label_id).first()
+    if found is None:
+        raise NotFound(_("This label does not exist (any more)."))
+    if on:
+        CaseLabel.objects.get_or_create(case=case, label=found)
+    else:
+        CaseLabel.objects.filter(case=case, label=found).delete()
+    _log(actor, case, "labelled" if on else "unlabelled", now, label=found.name)
+    return case
+
+
+@transaction.atomic
+def add_note(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
+    """Write an internal note. Raises Invalid for an empty or endless one."""
+    case = _locked(actor, case_id, "inbox.note")
+    text = text.strip()
+    if not text:
+        raise Invalid(_("Please write something."), field="text")
+    if len(text) > MOST_TEXT:
+        raise Invalid(_("This text is too long."), field="text")
+    note = Note.objects.create(
+        workspace_id=case.workspace_id, case=case, author=actor.user, text=text, created_at=now
+    )
+    _log(actor, case, "noted", now, note=note.pk)
+    return note
+
+
+def workspace_deadlines_changed(workspace: Workspace) -> int:
+    """Compute the deadlines of all unanswered cases anew, after the business hours changed. Returns how many."""
+    hours = BusinessHours.of(workspace)
+    count = 0
+    for case in Case.objects.filter(workspace=workspace, unanswered_since__isnull=False).iterator(
+        chunk_size=1000
+    ):
+        due = hours.next_business_day(case.unanswered_since) if case.unanswered_since else None
+        if due != case.due_at:
+            # Only if nobody answered meanwhile.
+            count += Case.objects.filter(pk=case.pk, unanswered_since=case.unanswered_since).update(
+                due_at=due
+            )
+    return count

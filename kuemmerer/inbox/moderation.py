@@ -1,0 +1,76 @@
+"""Liking, hiding, approving, spam: what the desk does with an interaction at the network itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.channels.connections import NetworkSays, note_problem, open_session
+from kuemmerer.channels.models import Channel, Interaction
+from kuemmerer.core.errors import Conflict, NotFound
+from kuemmerer.core.models import record
+from kuemmerer.networks.base import Action
+from kuemmerer.networks.errors import NetworkError
+
+
+def possible(channel: Channel, interaction: Interaction) -> list[Action]:
+    """The actions that make sense for this interaction now, in the order in which a page shows them."""
+    offered = channel.connector.can.actions
+    if interaction.ours or interaction.deleted_at is not None:
+        return []
+    shown = interaction.status == Interaction.Status.SHOWN
+    sensible = [
+        (Action.UNLIKE if interaction.liked else Action.LIKE, shown),
+        (Action.SHARE, shown and not interaction.shared),
+        (Action.APPROVE, not shown),
+        (Action.HIDE, shown),
+        (Action.SPAM, interaction.status != Interaction.Status.SPAM),
+        (Action.TRASH, interaction.status != Interaction.Status.TRASH),
+    ]
+    return [action for action, useful in sensible if useful and action in offered]
+
+
+def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> Interaction:
+    """Carry out an action at the network and note the new state. Raises NetworkSays, Conflict, NotFound, Forbidden.
+
+    All actions are idempotent at the network, so a repetition after a failure does no harm.
+    """
+    actor.need("inbox.moderate")
+    interaction = (
+        Interaction.objects.select_related("channel", "author", "thread")
+        .filter(workspace=actor.workspace, pk=interaction_id)
+        .first()
+    )
+    if interaction is None:
+        raise NotFound
+    channel = interaction.channel
+    if action not in channel.connector.can.actions:
+        raise Conflict(_("This network cannot do this."))
+    if channel.state != Channel.State.ACTIVE or not hasattr(channel, "credential"):
+        raise Conflict(_("This channel is not connected at the moment."))
+    try:
+        status = channel.connector.act(open_session(channel, now), action, interaction.target)
+    except NetworkError as error:
+        note_problem(channel, error)
+        raise NetworkSays(error) from error
+    with transaction.atomic():
+        fields: dict[str, object] = {}
+        if status is not None:
+            fields["status"] = status
+        if action in {Action.LIKE, Action.UNLIKE}:
+            fields["liked"] = action == Action.LIKE
+        if action == Action.SHARE:
+            fields["shared"] = True
+        Interaction.objects.filter(pk=interaction.pk).update(**fields)
+        record(
+            workspace_id=interaction.workspace_id,
+            actor=actor.label,
+            verb=str(action),
+            subject=interaction,
+            now=now,
+        )
+    interaction.refresh_from_db()
+    return interaction

@@ -1,0 +1,230 @@
+"""Answering: a reply is written, goes out exactly once, and where the network is silent a person decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.channels.delivery import State, new_key
+from kuemmerer.channels.models import Channel, Interaction
+from kuemmerer.core.errors import Conflict, Invalid, NotFound
+from kuemmerer.core.models import record
+from kuemmerer.inbox.models import Case, Reply
+from kuemmerer.jobs import sweeps
+from kuemmerer.networks.base import Draft
+from kuemmerer.networks.errors import NetworkError
+
+
+def get(*, actor: Actor, reply_id: int) -> Reply:
+    """A reply of the actor's workspace. Raises NotFound."""
+    actor.need("inbox.view")
+    reply = (
+        Reply.objects.select_related("case", "channel").filter(workspace=actor.workspace, pk=reply_id).first()
+    )
+    if reply is None:
+        raise NotFound(_("This answer does not exist (any more)."))
+    return reply
+
+
+def newest_words(case: Case) -> Interaction | None:
+    """What an answer to this case refers to by default: the newest words that still exist."""
+    return (
+        Interaction.objects.select_related("author", "thread")
+        .filter(case_interaction__case=case, deleted_at=None)
+        .order_by("-created_at", "-id")
+        .first()
+    )
+
+
+@transaction.atomic
+def write(
+    *,
+    actor: Actor,
+    case_id: int,
+    text: str,
+    now: datetime,
+    interaction_id: int | None = None,
+    close: bool = False,
+    key: str = "",
+) -> Reply:
+    """Answer a case; the reply is sent as soon as the transaction is committed.
+
+    `key` (32 hexadecimal digits) makes the call repeatable: the same key twice is one reply.
+    Raises Invalid (empty, too long), Conflict (channel cannot answer), NotFound, Forbidden.
+    """
+    actor.need("inbox.reply")
+    if key and (known := Reply.objects.filter(workspace=actor.workspace, case_id=case_id, key=key).first()):
+        return known
+    case = (
+        Case.objects.select_for_update()
+        .select_related("channel")
+        .filter(workspace=actor.workspace, pk=case_id)
+        .first()
+    )
+    if case is None:
+        raise NotFound(_("This case does not exist (any more)."))
+    if not case.channel.connector.can.reply:
+        raise Conflict(_("This network takes no answers."))
+    if not Channel.objects.filter(pk=case.channel_id, credential__isnull=False).exists():
+        raise Conflict(_("This channel was disconnected. Connect it again to answer."))
+    interaction = _interaction(case, interaction_id)
+    text = checked_text(case.channel, interaction, text, now)
+    try:
+        with transaction.atomic():
+            reply = Reply.objects.create(
+                workspace_id=case.workspace_id,
+                channel=case.channel,
+                case=case,
+                interaction=interaction,
+                author=actor.user,
+                text=text,
+                close_after=close,
+                written_at=now,
+                next_at=now,
+                key=_checked_key(key) if key else new_key(),
+            )
+    except IntegrityError as error:
+        raise Conflict(_("This answer was sent already.")) from error
+    if case.assignee_id is None:
+        case.assignee = actor.user
+        case.save(update_fields=["assignee"])
+    record(
+        workspace_id=case.workspace_id,
+        actor=actor.label,
+        verb="replied",
+        subject=case,
+        now=now,
+        reply=reply.pk,
+    )
+    sweeps.wake("inbox.deliver")
+    return reply
+
+
+def _checked_key(key: str) -> str:
+    if len(key) != 32 or any(c not in "0123456789abcdef" for c in key):
+        raise Invalid(_("The key must have 32 hexadecimal digits."), field="key")
+    return key
+
+
+def _interaction(case: Case, interaction_id: int | None) -> Interaction:
+    if interaction_id is None:
+        found = newest_words(case)
+    else:
+        found = (
+            Interaction.objects.select_related("author", "thread")
+            .filter(case_interaction__case=case, deleted_at=None, pk=interaction_id)
+            .first()
+        )
+    if found is None:
+        raise Conflict(_("The author has deleted what this would answer."))
+    return found
+
+
+def checked_text(channel: Channel, interaction: Interaction, text: str, now: datetime) -> str:
+    """The text as it will be sent. Raises Invalid if the network would refuse it."""
+    text = text.replace("\r\n", "\n").strip()
+    draft = Draft(text=text, written_at=now, reply_to=interaction.target)
+    try:
+        channel.connector.check_text(draft, channel.settings)
+    except NetworkError as error:
+        raise Invalid(error.sentence, code=f"network_{error.code}", field="text") from error
+    return text
+
+
+def _locked(actor: Actor, reply_id: int) -> Reply:
+    actor.need("inbox.reply")
+    reply = (
+        Reply.objects.select_for_update(of=("self",))
+        .select_related("interaction__author", "interaction__thread", "channel")
+        .filter(workspace=actor.workspace, pk=reply_id)
+        .first()
+    )
+    if reply is None:
+        raise NotFound(_("This answer does not exist (any more)."))
+    return reply
+
+
+@transaction.atomic
+def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None = None) -> Reply:
+    """Send a refused reply again, with another text if given. Raises Conflict for one that was not refused."""
+    reply = _locked(actor, reply_id)
+    if reply.state != State.REJECTED:
+        raise Conflict(_("Only an answer that was refused can be sent again."))
+    if text is not None:
+        reply.text = checked_text(reply.channel, reply.interaction, text, now)
+    # Refused for certain, so this is a new attempt: under the old key a network might answer with its old refusal.
+    reply.key = new_key()
+    _back_to_pending(reply, now)
+    record(
+        workspace_id=reply.workspace_id,
+        actor=actor.label,
+        verb="sent again",
+        subject=reply.case,
+        now=now,
+        reply=reply.pk,
+    )
+    return reply
+
+
+@transaction.atomic
+def decide(*, actor: Actor, reply_id: int, arrived: bool, now: datetime) -> Reply:
+    """A person has looked at the network: the uncertain reply is there, or it is not and goes out again.
+
+    Raises Conflict for a reply that is not (or no longer) uncertain.
+    """
+    reply = _locked(actor, reply_id)
+    if reply.state != State.UNKNOWN:
+        raise Conflict(_("This answer is not uncertain any more."))
+    if arrived:
+        reply.state, reply.delivered_at, reply.next_at = State.DELIVERED, now, None
+        reply.problem = reply.problem_words = reply.lease = ""
+        reply.lease_until = None
+        reply.save()
+        reply.arrived(now)
+    else:
+        # The key stays: should the first attempt turn up after all, a network that knows keys recognises it.
+        _back_to_pending(reply, now)
+    verb = "confirmed arrival" if arrived else "sent again"
+    record(
+        workspace_id=reply.workspace_id,
+        actor=actor.label,
+        verb=verb,
+        subject=reply.case,
+        now=now,
+        reply=reply.pk,
+    )
+    return reply
+
+
+def _back_to_pending(reply: Reply, now: datetime) -> None:
+    reply.state, reply.next_at, reply.checks = State.PENDING, now, 0
+    reply.problem = reply.problem_words = reply.lease = ""
+    reply.lease_until = None
+    reply.save()
+    sweeps.wake("inbox.deliver")
+
+
+@transaction.atomic
+def withdraw(*, actor: Actor, reply_id: int, now: datetime) -> None:
+    """Take back a reply that has not gone out. Raises Conflict for one that is being sent or uncertain."""
+    reply = _locked(actor, reply_id)
+    if reply.state not in {State.PENDING, State.REJECTED}:
+        raise Conflict(_("This answer is on its way already."))
+    record(
+        workspace_id=reply.workspace_id,
+        actor=actor.label,
+        verb="withdrew reply",
+        subject=reply.case,
+        now=now,
+        text=reply.text,
+    )
+    reply.delete()
+
+
+def opening(case: Case) -> str:
+    """What the composer begins with: what the network wants in front of an answer, e.g. the author's handle."""
+    interaction = newest_words(case)
+    return case.channel.connector.reply_text(interaction.target, "") if interaction else ""

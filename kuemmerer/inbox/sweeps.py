@@ -1,0 +1,40 @@
+"""When the inbox makes cases, sends replies and wakes the snoozed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F, Q
+
+from kuemmerer.channels import delivery
+from kuemmerer.channels.models import Channel
+from kuemmerer.inbox import cases
+from kuemmerer.inbox.models import Reply
+from kuemmerer.jobs.health import Problem, check
+from kuemmerer.jobs.sweeps import sweep
+
+
+@sweep("inbox.open_cases", every=15, after=("channels.sync",))
+def open_cases(now: datetime) -> int:
+    behind = Channel.objects.select_related("workspace").filter(
+        Q(inbox_mark=None) & Q(seq__gt=0) | Q(inbox_mark__seq__lt=F("seq"))
+    )
+    return sum(cases.open_from_channel(channel) for channel in behind)
+
+
+@sweep("inbox.deliver", every=5, queue="delivery")
+def deliver(now: datetime) -> int:
+    return delivery.deliver_due(Reply, now)
+
+
+@sweep("inbox.wake_snoozed", every=30)
+def wake_snoozed(now: datetime) -> int:
+    return cases.wake_snoozed(now)
+
+
+@check
+def _replies(now: datetime) -> list[Problem]:
+    stuck = delivery.stuck(Reply, now)
+    if not stuck:
+        return []
+    return [Problem(code="replies_stuck", details=f"{stuck} answers should have gone out two minutes ago")]

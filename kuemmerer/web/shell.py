@@ -1,0 +1,113 @@
+"""What stands around every page: navigation, banners, the switcher between workspaces.
+
+Apps above this one add their own entries and banners (in `AppConfig.ready`); the shell knows none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.accounts.models import Workspace
+from kuemmerer.core import clock
+from kuemmerer.jobs.health import worker_is_dead
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An entry of the navigation. `count` gives the number shown beside it, empty for none."""
+
+    label: Text
+    url_name: str
+    icon: str
+    permission: str
+    order: int
+    count: Callable[[Actor, datetime], str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Banner:
+    """A line above every page of the workspace. `level`: info, warning or danger."""
+
+    level: str
+    text: Text
+    url: str = ""
+    action: Text = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Link:
+    label: Text
+    url: str
+    icon: str
+    current: bool
+    count: str
+
+
+_entries: list[Entry] = []
+_banners: list[Callable[[Actor, datetime], list[Banner]]] = []
+
+
+def add_entry(entry: Entry) -> None:
+    """Put an entry into the navigation."""
+    _entries.append(entry)
+    _entries.sort(key=lambda e: e.order)
+
+
+def add_banners(
+    function: Callable[[Actor, datetime], list[Banner]],
+) -> Callable[[Actor, datetime], list[Banner]]:
+    """Let `function` add banners to every page of a workspace."""
+    _banners.append(function)
+    return function
+
+
+@add_banners
+def _dead_worker(actor: Actor, now: datetime) -> list[Banner]:
+    if not worker_is_dead(now):
+        return []
+    return [
+        Banner(
+            level="danger",
+            text=_(
+                "The worker stands still: nothing is fetched and nothing is sent. Whoever runs Kümmerer should start it again."
+            ),
+        )
+    ]
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """The template context that the shell needs; empty outside a workspace."""
+    actor: Actor | None = getattr(request, "actor", None)
+    if actor is None:
+        return {"nav": [], "banners": [], "workspace": None, "workspaces": [], "actor": None}
+    now = clock.now()
+    return {
+        "actor": actor,
+        "workspace": actor.workspace,
+        "workspaces": Workspace.objects.filter(memberships__user=actor.user).order_by("name"),
+        "nav": [_link(request, entry, actor, now) for entry in _entries if actor.can(entry.permission)],
+        "banners": [banner for function in _banners for banner in function(actor, now)],
+        "now": now,
+    }
+
+
+def _link(request: HttpRequest, entry: Entry, actor: Actor, now: datetime) -> _Link:
+    url = reverse(entry.url_name, args=[actor.workspace.slug])
+    return _Link(
+        label=entry.label,
+        url=url,
+        icon=entry.icon,
+        current=request.path.startswith(url),
+        count=entry.count(actor, now) if entry.count else "",
+    )

@@ -1,0 +1,21 @@
+"""The settings of the test suite: its own data folder, a fast password hash, no queue (tests step the sweeps)."""
+
+import os
+import tempfile
+
+os.environ.setdefault("KUEMMERER_DATA", tempfile.mkdtemp(prefix="kuemmerer-test-"))
+os.environ.setdefault("KUEMMERER_ALLOW_PRIVATE_ADDRESSES", "yes")
+if url := os.environ.get("KUEMMERER_TEST_DATABASE_URL"):
+    os.environ["KUEMMERER_DATABASE_URL"] = url
+
+from kuemmerer.settings import *  # noqa: E402, F403
+
+TASKS = {
+    "default": {
+        "BACKEND": "django_tasks.backends.dummy.DummyBackend",
+        "QUEUES": ["default", "sync", "delivery"],
+    }
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+ACCOUNT_RATE_LIMITS = False
