@@ -85,7 +85,7 @@ def _hours(count: int, *, future: bool) -> str:
 
 @register.simple_tag
 def avatar(name: object, size: str = "") -> SafeString:
-    """Initials in a circle; the name itself has to stand beside it. `size`: "small" or "large"."""
+    """Initials in a circle; the name itself has to stand beside it. `size`: "tiny", "small", "large"."""
     text = str(name or "").strip()
     tone = crc32(text.encode()) % TONES + 1
     classes = f"avatar tone-{tone} {size}".strip()

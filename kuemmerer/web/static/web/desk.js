@@ -9,6 +9,7 @@
  data-insert="text" data-into="#id"   puts the text where the cursor stands
  data-send               in a textarea: Ctrl+Enter sends its form
  data-focus              in a swapped fragment: gets the focus if the old focus is gone
+ data-scroll-end         a conversation that shows its newest message first (not on a phone)
  data-dismiss            removes the toast around it
  data-autosubmit         on a select or checkbox: a change sends its form
  body[data-text-…]       the sentences for errors, translated by the template
@@ -294,10 +295,15 @@
   }
   if (!growing) document.addEventListener("input", (event) => event.target.matches("textarea") && grow(event.target));
 
+  function showEnd(place) {
+    place.scrollTop = place.scrollHeight;
+    $("form.composer", place)?.scrollIntoView({ block: "end" });
+  }
   function prepare(root) {
     for (const element of $$("[data-key]", root)) element.setAttribute("aria-keyshortcuts", element.dataset.key);
     for (const box of $$("[data-keys-switch]", root)) box.checked = !storedOff();
     if (!growing) $$("textarea", root).filter(visible).forEach(grow);
+    if (!location.hash && matchMedia("(width >= 700px)").matches) $$("[data-scroll-end]", root.parentNode || root).forEach(showEnd);
     if ($("#messages")) fade($("#messages"));
     restoreSelection();
   }
