@@ -134,3 +134,10 @@ def run(folder: Path, *, name: str = "snac", port: int | None = None, brisk: boo
         process.wait_for_port(port)
         desk, stranger = (_sign_in(url, who, password) for who, password in passwords.items())
         yield Server(url, desk, stranger, data, process)
+
+
+@contextmanager
+def pair(folder: Path, *, brisk: bool = True) -> Iterator[tuple[Server, Server]]:
+    """Two instances that federate: ours, and the one where the strangers live."""
+    with run(folder, name="ours", brisk=brisk) as ours, run(folder, name="theirs", brisk=brisk) as theirs:
+        yield ours, theirs

@@ -23,6 +23,7 @@ from tests.servers import (
     bluesky,
     client,
     eventually,
+    free_port,
     mail,
     mastodon_mock,
     postgres,
@@ -109,7 +110,7 @@ def test_a_stranger_mentions_the_desk_on_snac_and_sees_the_answer(tmp_path: Path
 
 
 def test_two_snac_instances_federate(tmp_path: Path) -> None:
-    with snac.run(tmp_path) as ours, snac.run(tmp_path, name="other") as other:
+    with snac.pair(tmp_path) as (ours, other):
         other.stranger.says(f"{ours.address()} Grüße von nebenan")
         seen = eventually(lambda: ours.desk.notifications("mention"))[0]
         assert seen["account"]["acct"] == f"stranger@{other.host}"
@@ -330,6 +331,22 @@ def test_a_blog_behind_the_proxy_neither_redirects_nor_notices(tmp_path: Path) -
         assert len(blog.comments(post)) == 1
         page = http.get(blog.post_url(post).replace(blog.url, ""))
         assert page.status_code == 200
+
+
+def test_a_blog_may_believe_that_the_proxys_address_is_its_own(tmp_path: Path) -> None:
+    port = free_port()
+    public = f"http://127.0.0.1:{port}"
+    with (
+        wordpress.run(tmp_path, public_url=public) as blog,
+        proxy.run(blog.url, port=port, keep_host=True) as between,
+        client(between.url) as http,
+    ):
+        post = blog.publish_post("Hallo", "Welt")
+        blog.stranger_comments(post, "Erna", "erna@example.com", "Guten Tag")
+        seen = http.get("/wp-json/wp/v2/comments").json()
+        assert seen[0]["link"].startswith(public)
+        assert "Guten Tag" in blog.page(blog.post_url(post))
+        assert between.requests("/hallo/")[0].status == 200
 
 
 # ---- nothing is left behind
