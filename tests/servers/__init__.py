@@ -136,7 +136,7 @@ class Process:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def wait_for_port(self, port: int, *, host: str = "127.0.0.1", within: float = 20.0) -> None:
+    def wait_for_port(self, port: int, *, host: str = "127.0.0.1", within: float = 60.0) -> None:
         def open_now() -> bool:
             with socket.socket() as probe:
                 probe.settimeout(1)
@@ -144,7 +144,7 @@ class Process:
 
         self.wait_until(open_now, what=f"port {port}", within=within)
 
-    def wait_for_url(self, url: str, *, within: float = 20.0) -> None:
+    def wait_for_url(self, url: str, *, within: float = 60.0) -> None:
         """Wait until the address answers below 500."""
         with client(timeout=within) as http:
 

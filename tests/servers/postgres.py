@@ -81,7 +81,7 @@ def run(folder: Path, *, name: str = "postgres", port: int | None = None) -> Ite
         options = [part for setting in settings for part in ("-c", setting)]
         with Process([*argv, *options], folder=folder, name=name, cwd=home, user=user) as process:
             server = Server(f"postgresql://postgres@127.0.0.1:{port}/tests", port, process)
-            process.wait_until(lambda: _answers(programs, port), what=f"port {port}", within=30)
+            process.wait_until(lambda: _answers(programs, port), what=f"port {port}", within=60)
             server.create_database("tests")
             yield server
 

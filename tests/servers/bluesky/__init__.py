@@ -228,7 +228,7 @@ def run(folder: Path, *, name: str = "bluesky", rate_limits: bool = False) -> It
         environment = {"REDIS_HOST": f"127.0.0.1:{redis_port}", "TMPDIR": str(home / "tmp")}
         node = ["node", "--max-old-space-size=1024", NET, json.dumps(order)]
         with Process(node, folder=home, name="network", env=environment, grace=2) as process:
-            process.wait_until(lambda: '{"ready":true}' in process.log.read_text(), what="ready", within=90)
+            process.wait_until(lambda: '{"ready":true}' in process.log.read_text(), what="ready", within=180)
             pds_url, appview_url = (f"http://localhost:{ports[part]}" for part in ("pds", "appview"))
             desk, stranger = _join(pds_url, "desk"), _join(pds_url, "stranger")
             control = f"http://127.0.0.1:{ports['control']}"
