@@ -1,0 +1,5 @@
+"""RSS and Atom feeds: their entries are ideas for posts."""
+
+from kuemmerer.networks.rss.connector import Rss
+
+__all__ = ["Rss"]
