@@ -50,6 +50,7 @@ from kuemmerer.networks.trouble import (
     after,
     answers,
     breaks,
+    mistakes_elsewhere,
     mistakes_of_fetch,
     mistakes_of_publish,
     says,
@@ -650,6 +651,14 @@ class ContractSuite:
             mistakes += mistakes_of_publish(scene, trouble)
         assert not mistakes, "\n".join(mistakes)
         assert not scene.posts_with("Im Sturm"), "a request went past the disturbed line"
+
+    @needs("http")
+    def test_each_trouble_elsewhere_is_one_of_the_five_errors(self, scene: Scene, quick: None) -> None:
+        scene.session()
+        mistakes = []
+        for trouble in TROUBLES:
+            mistakes += mistakes_elsewhere(scene, trouble)
+        assert not mistakes, "\n".join(mistakes)
 
     @needs("listen", "http")
     def test_a_fetch_that_breaks_in_the_middle_loses_nothing(self, scene: Scene, quick: None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from kuemmerer.networks.base import Absent
 from kuemmerer.networks.errors import (
     AuthExpired,
     NetworkError,
@@ -19,7 +20,7 @@ from kuemmerer.networks.errors import (
     TryLater,
 )
 from kuemmerer.networks.scene import Scene
-from kuemmerer.networks.session import SAFE_METHODS
+from kuemmerer.networks.session import SAFE_METHODS, Session
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,30 @@ def mistakes_of_publish(scene: Scene, trouble: Trouble) -> list[str]:
     except Exception as error:  # noqa: BLE001 - this is what we look for
         return [f"{where}: not one of the five: {error!r}"]
     return [f"{where}: no error"]
+
+
+def mistakes_elsewhere(scene: Scene, trouble: Trouble) -> list[str]:
+    """check, refresh and find under trouble: no foreign exception, and never a false proof of absence."""
+    now = scene.world.now()
+    draft, key = scene.draft(scene.text("Im Sturm")), scene.key("storm")
+    calls: dict[str, Callable[[Session], object]] = {"check": scene.connector.check}
+    if scene.connector.can.refresh:
+        calls["refresh"] = lambda session: scene.connector.refresh(session, ["1"])
+    if scene.connector.can.publish:
+        calls["find"] = lambda session: scene.connector.find(session, draft, key=key)
+    found = []
+    for name, call in calls.items():
+        session = scene.session(scripted(trouble.answer, now))
+        try:
+            result = call(session)
+        except NetworkError as error:
+            found += _mistakes(scene, f"{name}, {trouble.name}", error, (NetworkError,), None)
+        except Exception as error:  # noqa: BLE001 - this is what we look for
+            found.append(f"{name}, {trouble.name}: not one of the five: {error!r}")
+        else:
+            proved = isinstance(result, Absent) and not trouble.harmless and trouble.name != "404"
+            found += [f"{name}, {trouble.name}: took it for a proof of absence"] if proved else []
+    return found
 
 
 def _mistakes(
