@@ -95,10 +95,10 @@ def _file(path: Path) -> dict[str, str]:
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:
     for name in env:
-        # TEST_… belongs to the test suite, not to the desk.
+        # TEST_…, RECORD and SHARED belong to the test suite, not to the desk.
         if (
             name.startswith(PREFIX)
-            and name[len(PREFIX) :] not in KNOWN
+            and name[len(PREFIX) :] not in (*KNOWN, "RECORD", "SHARED")
             and not name.startswith(PREFIX + "TEST_")
         ):
             raise ConfigError(
