@@ -1,0 +1,5 @@
+"""Bluesky and every other server of the AT protocol."""
+
+from kuemmerer.networks.bluesky.connector import Bluesky
+
+__all__ = ["Bluesky"]
