@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from kuemmerer import api_v1, demo
+from kuemmerer.channels.pages import signed_in
 from kuemmerer.web import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
     path("healthz", pages.healthz, name="healthz"),
-    path("", include("kuemmerer.accounts.urls")),
+    path("", include("kuemmerer.web.urls")),
     path("accounts/", include("allauth.urls")),
+    path("demo/", demo.look_around, name="demo"),
+    path("channels/signed-in/", signed_in, name="channel-signed-in"),
     path("w/<slug:workspace>/", include("kuemmerer.inbox.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.channels.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.publishing.urls")),
-    path("api/", include("kuemmerer.api.urls")),
+    path("api/v1/", api_v1.urls),
 ]

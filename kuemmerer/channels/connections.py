@@ -77,7 +77,8 @@ def get(*, actor: Actor, channel_id: int) -> Channel:
     return channel
 
 
-def _connector(network: str) -> base.Connector:
+def connector_of(network: str) -> base.Connector:
+    """The connector with this key. Raises Invalid for a network that is not known."""
     try:
         return registry.get(network)
     except Unsupported as error:
@@ -108,19 +109,38 @@ def connect(
     now: datetime,
     name: str = "",
     days: int = BACKFILL_DAYS,
+    connected_at: datetime | None = None,
 ) -> Channel:
     """Log in at a network and store the channel, or renew the login of the channel with the same account.
+
+    `connected_at`: as if the channel had been connected then, so that deadlines run since (the demo).
 
     Raises Invalid, Forbidden, NetworkSays.
     """
     actor.need("channels.manage")
-    connector = _connector(network)
+    connector = connector_of(network)
     checked = _checked(connector, values)
+    connected = _log_in(actor, connector, checked, now)
+    return keep(
+        actor=actor,
+        connector=connector,
+        connected=connected,
+        name=name,
+        days=days,
+        now=now,
+        connected_at=connected_at,
+    )
+
+
+def _log_in(actor: Actor, connector: base.Connector, values: dict[str, str], now: datetime) -> base.Connected:
+    if connector.local_file:
+        folder = settings.DATA_DIR / "networks"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        values = {**values, connector.local_file: str(folder / f"{actor.workspace.pk}{connector.local_suffix}")}
     try:
-        connected = connector.connect(_blank_session(now), checked)
+        return connector.connect(_blank_session(now), values)
     except NetworkError as error:
         raise NetworkSays(error) from error
-    return keep(actor=actor, connector=connector, connected=connected, name=name, days=days, now=now)
 
 
 @transaction.atomic
@@ -188,10 +208,7 @@ def reconnect(*, actor: Actor, channel_id: int, values: Mapping[str, str], now: 
     actor.need("channels.manage")
     channel = get(actor=actor, channel_id=channel_id)
     connector = channel.connector
-    try:
-        connected = connector.connect(_blank_session(now), _checked(connector, values))
-    except NetworkError as error:
-        raise NetworkSays(error) from error
+    connected = _log_in(actor, connector, _checked(connector, values), now)
     _same_account(channel, connected)
     return keep(actor=actor, connector=connector, connected=connected, name="", days=0, now=now)
 
@@ -217,7 +234,7 @@ def start_sign_in(
 ) -> str:
     """Begin a sign-in at the network; returns the address to send the person to. Raises Invalid, NetworkSays."""
     actor.need("channels.manage")
-    connector = _connector(network)
+    connector = connector_of(network)
     channel = get(actor=actor, channel_id=channel_id) if channel_id is not None else None
     state = secrets.token_urlsafe(32)
     try:
@@ -269,7 +286,7 @@ def finish_sign_in(*, actor: Actor, state: str, code: str, redirect_uri: str, no
     # Good for one use, also if the code turns out to be wrong.
     if not SignIn.objects.filter(pk=sign_in.pk).delete()[0]:
         raise NotFound
-    connector = _connector(sign_in.network)
+    connector = connector_of(sign_in.network)
     try:
         connected = connector.oauth_finish(
             _blank_session(now), encryption.decrypt(sign_in.sealed), code=code, redirect_uri=redirect_uri

@@ -1,3 +1,14 @@
-from django.urls import URLPattern
+from __future__ import annotations
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from kuemmerer.channels import pages
+
+urlpatterns = [
+    path("channels/", pages.channels, name="channels"),
+    path("channels/connect/", pages.choose, name="channel-choose"),
+    path("channels/connect/<slug:network>/", pages.connect, name="channel-connect"),
+    path("channels/<int:channel_id>/", pages.deed, name="channel-do"),
+    path("channels/<int:channel_id>/reconnect/", pages.reconnect, name="channel-reconnect"),
+    path("channels/<int:channel_id>/disconnect/", pages.disconnect, name="channel-disconnect"),
+]

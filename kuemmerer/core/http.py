@@ -61,8 +61,10 @@ class _GuardedBackend(httpcore.SyncBackend):
 
 
 class _Transport(httpx.HTTPTransport):
-    def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | bool) -> None:
-        super().__init__(verify=verify, retries=0)
+    def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | bool, keep: int) -> None:
+        super().__init__(
+            verify=verify, retries=0, limits=httpx.Limits(max_connections=100, max_keepalive_connections=keep)
+        )
         if not allow_private:
             # httpx has no parameter for the network backend; httpcore, below it, has.
             self._pool._network_backend = _GuardedBackend()
@@ -84,12 +86,17 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.max_bytes = max_bytes
-        self._client = httpx.Client(
-            transport=transport or _Transport(allow_private=allow_private, verify=verify),
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            headers={"User-Agent": f"Kuemmerer/{__version__}"},
-            max_redirects=MAX_REDIRECTS,
-            trust_env=False,
+        # What changes something at the other side goes over a connection of its own: on a kept one a server that is
+        # just closing it leaves us not knowing whether the request was carried out.
+        self._reading, self._writing = (
+            httpx.Client(
+                transport=transport or _Transport(allow_private=allow_private, verify=verify, keep=keep),
+                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+                headers={"User-Agent": f"Kuemmerer/{__version__}"},
+                max_redirects=MAX_REDIRECTS,
+                trust_env=False,
+            )
+            for keep in (20, 0)
         )
 
     def request(
@@ -104,7 +111,8 @@ class Client:
         """The whole answer to one request. `timeout` in seconds bounds each read."""
         if timeout is not None:
             kwargs["timeout"] = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
-        with self._client.stream(method, url, follow_redirects=follow_redirects, **kwargs) as response:
+        client = self._reading if method in {"GET", "HEAD"} else self._writing
+        with client.stream(method, url, follow_redirects=follow_redirects, **kwargs) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
@@ -124,4 +132,5 @@ class Client:
         )
 
     def close(self) -> None:
-        self._client.close()
+        self._reading.close()
+        self._writing.close()

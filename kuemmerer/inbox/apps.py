@@ -1,6 +1,33 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class InboxConfig(AppConfig):
     name = "kuemmerer.inbox"
     label = "inbox"
+
+    def ready(self) -> None:
+        from kuemmerer.accounts import workspaces
+        from kuemmerer.inbox import cases, pages
+        from kuemmerer.web import shell
+
+        shell.add_entry(
+            shell.Entry(
+                label=_("Inbox"),
+                url_name="inbox",
+                icon="inbox",
+                permission="inbox.view",
+                order=10,
+                count=pages.open_count,
+            )
+        )
+        shell.add_entry(
+            shell.Entry(
+                label=_("Texts and labels"),
+                url_name="texts",
+                icon="tag",
+                permission="inbox.configure",
+                order=60,
+            )
+        )
+        workspaces.hours_changed.append(cases.workspace_deadlines_changed)

@@ -220,10 +220,23 @@ def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime) 
 
 
 def wake_snoozed(now: datetime) -> int:
-    """Open the cases whose snooze is over."""
-    return Case.objects.filter(status=Status.SNOOZED, snoozed_until__lte=now).update(
-        status=Status.OPEN, snoozed_until=None
-    )
+    """Open the cases whose snooze is over; who put one aside wants to be reminded, so it is due again."""
+    count = 0
+    sleeping = Case.objects.filter(status=Status.SNOOZED, snoozed_until__lte=now)
+    for pk in list(sleeping.values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            case = sleeping.select_for_update(of=("self",)).select_related("workspace").filter(pk=pk).first()
+            if case is not None:
+                _open(case, since=case.unanswered_since or now)
+                count += 1
+    return count
+
+
+def _open(case: Case, *, since: datetime) -> None:
+    case.status, case.closed_at, case.snoozed_until = Status.OPEN, None, None
+    case.unanswered_since = since
+    case.due_at = BusinessHours.of(case.workspace).next_business_day(since)
+    case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
 
 
 # --- what people do -------------------------------------------------------------------------------------------
@@ -273,10 +286,7 @@ def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
 def reopen(*, actor: Actor, case_id: int, now: datetime) -> Case:
     """Open a case again, with a deadline from now on."""
     case = _locked(actor, case_id, "inbox.work")
-    case.status, case.closed_at, case.snoozed_until = Status.OPEN, None, None
-    case.unanswered_since = case.unanswered_since or now
-    case.due_at = BusinessHours.of(actor.workspace).next_business_day(case.unanswered_since)
-    case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
+    _open(case, since=case.unanswered_since or now)
     _log(actor, case, "reopened", now)
     return case
 

@@ -66,6 +66,10 @@ class Case(models.Model):
                 condition=models.Q(due_at=None) | models.Q(unanswered_since__isnull=False),
                 name="due_only_if_unanswered",
             ),
+            # What is open has a deadline: nothing can be forgotten at the end of a list.
+            models.CheckConstraint(
+                condition=~models.Q(status="open") | models.Q(due_at__isnull=False), name="open_has_deadline"
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "status", "due_at", "id"], name="case_due"),

@@ -1,3 +1,21 @@
-from django.urls import URLPattern
+from __future__ import annotations
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from kuemmerer.inbox import pages
+
+urlpatterns = [
+    path("inbox/", pages.inbox, name="inbox"),
+    path("inbox/<int:case_id>/", pages.case, name="case"),
+    path("inbox/<int:case_id>/thread/", pages.thread, name="case-thread"),
+    path("inbox/<int:case_id>/count/", pages.count, name="case-count"),
+    path("inbox/<int:case_id>/write/", pages.write, name="case-write"),
+    path("inbox/<int:case_id>/assign/", pages.assign, name="case-assign"),
+    path("inbox/<int:case_id>/close/", pages.close, name="case-close"),
+    path("inbox/<int:case_id>/reopen/", pages.reopen, name="case-reopen"),
+    path("inbox/<int:case_id>/snooze/", pages.snooze, name="case-snooze"),
+    path("inbox/<int:case_id>/label/", pages.label, name="case-label"),
+    path("inbox/<int:case_id>/interactions/<int:interaction_id>/", pages.act, name="interaction-act"),
+    path("inbox/<int:case_id>/replies/<int:reply_id>/", pages.reply, name="reply-do"),
+    path("texts/", pages.texts, name="texts"),
+]

@@ -249,6 +249,9 @@ class Connector:
     """Whether `oauth_start`/`oauth_finish` work; the form then holds what is needed before (an address)."""
     oauth_fields: ClassVar[Sequence[str]] = ()
     """Keys of `form` that the sign-in at the network needs; the others are only for the token login."""
+    local_file: ClassVar[str] = ""
+    """Key of a `form` value that names a file of the desk's own. The desk fills it in; nobody can type it."""
+    local_suffix: ClassVar[str] = ""
     settle_seconds: ClassVar[int] = 10
     """How long after an attempt `find` may be trusted to prove absence (0: ids chosen by us, no doubt)."""
     fastest_sync: ClassVar[int] = 20

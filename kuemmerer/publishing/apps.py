@@ -1,6 +1,14 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class PublishingConfig(AppConfig):
     name = "kuemmerer.publishing"
     label = "publishing"
+
+    def ready(self) -> None:
+        from kuemmerer.web import shell
+
+        shell.add_entry(
+            shell.Entry(label=_("Ideas"), url_name="ideas", icon="lightbulb", permission="ideas.view", order=20)
+        )

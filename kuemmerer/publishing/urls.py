@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from __future__ import annotations
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from kuemmerer.publishing import pages
+
+urlpatterns = [
+    path("ideas/", pages.ideas_page, name="ideas"),
+    path("ideas/<int:idea_id>/", pages.decide, name="idea-do"),
+]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import translation
+from django.utils import timezone, translation
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -24,6 +24,8 @@ def language(get_response: Handler) -> Handler:
         code = (
             chosen if chosen in dict(settings.LANGUAGES) else translation.get_language_from_request(request)
         )
+        # Each request begins in UTC; a page of a workspace changes to its zone, and threads are used again.
+        timezone.deactivate()
         with translation.override(code):
             request.LANGUAGE_CODE = translation.get_language()
             response = get_response(request)

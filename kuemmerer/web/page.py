@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
@@ -59,6 +60,7 @@ def page(permission: str, *, methods: tuple[str, ...] = ("GET", "HEAD")) -> Call
                     request.actor = actor_for(request.user, kwargs.pop("workspace"))  # type: ignore[attr-defined]
                     # Before the method is looked at: a stranger must not even learn that the address exists.
                     request.actor.need(permission)  # type: ignore[attr-defined]
+                    timezone.activate(request.actor.workspace.zone)  # type: ignore[attr-defined]
                 if request.method not in methods:
                     return HttpResponseNotAllowed(methods)
                 return view(request, *args, **kwargs)
@@ -85,9 +87,10 @@ def error_response(request: HttpRequest, error: DeskError) -> HttpResponse:
         name = {404: "404.html", 403: "403.html"}.get(error.status, "400.html")
         return render(request, name, {"message": str(error)}, status=error.status)
     if getattr(request, "htmx", False):
-        response = render(request, "web/_messages.html", {"errors": [str(error)]})
+        messages.error(request, str(error))
+        response = render(request, "web/_messages.html")
         response.headers["HX-Retarget"] = "#messages"
-        response.headers["HX-Reswap"] = "innerHTML"
+        response.headers["HX-Reswap"] = "beforeend"
         return response
     messages.error(request, str(error))
     return back(request)

@@ -95,7 +95,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "actor": actor,
         "workspace": actor.workspace,
-        "workspaces": Workspace.objects.filter(memberships__user=actor.user).order_by("name"),
+        "workspaces": [
+            {"name": other.name, "slug": other.slug, "url": reverse("inbox", args=[other.slug])}
+            for other in Workspace.objects.filter(memberships__user=actor.user).order_by("name")
+        ],
+        "preferences_url": reverse("preferences"),
         "nav": [_link(request, entry, actor, now) for entry in _entries if actor.can(entry.permission)],
         "banners": [banner for function in _banners for banner in function(actor, now)],
         "now": now,

@@ -65,6 +65,8 @@ class Demo(Connector):
         actions=frozenset(Action),
     )
     form = (FormField(key="file", label=_("File of the demo network"), required=False),)
+    local_file = "file"
+    local_suffix = SUFFIX
     settle_seconds = 0
     slowest_sync = 60
 
@@ -104,7 +106,11 @@ class Demo(Connector):
             rows = {uid: village.entry(uid) for uid in remote_ids}
             there = [row for row in rows.values() if row is not None and not row["deleted"]]
             gone = [uid for uid, row in rows.items() if row is None or row["deleted"]]
-            return Batch(items=[_item(village, row) for row in there], gone=gone)
+            people = _people(village, there)
+            items = [
+                _item(row, people[row["author"]], ours=row["author"] == village.company) for row in there
+            ]
+            return Batch(items=items, gone=gone)
 
     # ---- writing
 
@@ -230,24 +236,26 @@ def _news(village: Village, cursor: Mapping[str, Any]) -> Batch:
 def _items(village: Village, rows: Sequence[sqlite3.Row], since: datetime) -> list[Item]:
     """The rows as items, and with them what is older than `since` but belongs to their conversations."""
     begin = since.timestamp()
-    context = [row for row in village.forebears(rows) if row["created"] < begin and not row["deleted"]]
+    context = [row for row in village.forebears(rows, before=since) if not row["deleted"]]
     wanted = [row for row in (*context, *rows) if not _our_reaction(village, row)]
-    return [_item(village, row, addressed=row["created"] >= begin) for row in wanted]
+    people = _people(village, wanted)
+    return [
+        _item(row, people[row["author"]], ours=row["author"] == village.company, old=row["created"] < begin)
+        for row in wanted
+    ]
 
 
 def _our_reaction(village: Village, row: sqlite3.Row) -> bool:
     return row["author"] == village.company and row["kind"] in {Kind.LIKE, Kind.SHARE, Kind.FOLLOW}
 
 
-def _item(village: Village, row: sqlite3.Row, *, addressed: bool = True) -> Item:
-    author = village.person(row["author"])
-    ours = row["author"] == village.company
+def _item(row: sqlite3.Row, author: Person, *, ours: bool, old: bool = False) -> Item:
     return Item(
         kind=Kind(row["kind"]),
         remote_id=row["uid"],
         thread_id=row["root"],
         parent_id=row["parent"],
-        author=_person(author),
+        author=author,
         created_at=_moment(row["created"]),
         edited_at=_moment(row["edited"]) if row["edited"] is not None else None,
         text=tidy(row["text"]),
@@ -258,9 +266,13 @@ def _item(village: Village, row: sqlite3.Row, *, addressed: bool = True) -> Item
         status=Status(row["status"]),
         visibility=Visibility(row["visibility"]),
         ours=ours,
-        addressed=addressed and not ours,
+        addressed=not old and not ours,
         raw={name: row[name] for name in ("uid", "kind", "author", "root", "parent", "text", "link")},
     )
+
+
+def _people(village: Village, rows: Sequence[sqlite3.Row]) -> dict[str, Person]:
+    return {key: _person(row) for key, row in village.people_of(rows).items()}
 
 
 def _person(row: sqlite3.Row) -> Person:

@@ -1,0 +1,127 @@
+"""A case as it is read: the thread with our answers and notes in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.channels.delivery import State
+from kuemmerer.channels.models import WORDS, Interaction
+from kuemmerer.inbox import moderation
+from kuemmerer.inbox.models import Case, Note, Reply
+from kuemmerer.networks.base import Action, Kind
+
+NEWEST = 60
+"""Of a long thread the newest so many are shown at first; the author's own words and the root always."""
+MOST = 1000
+SHOWN_KINDS = [*WORDS, Kind.POST]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the conversation: an interaction, a reply of ours or a note. `kind` is the CSS class of its bubble."""
+
+    at: datetime
+    kind: str
+    interaction: Interaction | None = None
+    reply: Reply | None = None
+    note: Note | None = None
+    actions: Sequence[Action] = ()
+    answers_to: str = ""
+    day: date | None = None
+
+
+@dataclass(kw_only=True)
+class Conversation:
+    entries: list[Entry] = field(default_factory=list)
+    earlier: bool = False
+    """Whether older parts of the thread are left out."""
+    under_way: bool = False
+    """Whether an answer is on its way, so that the page should look again soon."""
+
+
+def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversation:
+    """The conversation of a case. `whole`: the thread from its beginning, at most 1,000 entries."""
+    actor.need("inbox.view")
+    interactions, earlier = _interactions(case, MOST if whole else NEWEST)
+    replies = list(
+        Reply.objects.filter(case__thread=case.thread_id).select_related("author", "interaction__author").order_by("id")
+    )
+    ours = {reply.remote_id for reply in replies if reply.remote_id}
+    own = set(
+        Interaction.objects.filter(
+            case_interaction__case=case, pk__in=[i.pk for i in interactions]
+        ).values_list("pk", flat=True)
+    )
+    names = {i.remote_id: str(i.author) for i in interactions}
+    entries = [
+        _interaction_entry(case, i, own=i.pk in own, names=names)
+        # What we sent is shown as the reply, with its state, and not once more as the network shows it.
+        for i in interactions
+        if i.remote_id not in ours
+    ]
+    entries += [
+        Entry(
+            at=r.delivered_at or r.written_at,
+            kind="ours",
+            reply=r,
+            answers_to=str(r.interaction.author) if r.case_id != case.pk else "",
+        )
+        for r in replies
+    ]
+    entries += [
+        Entry(at=note.created_at, kind="note", note=note)
+        for note in Note.objects.filter(case=case).select_related("author")
+    ]
+    entries.sort(key=lambda entry: entry.at)
+    return Conversation(
+        entries=_with_days(entries, actor),
+        earlier=earlier,
+        under_way=any(_moves(r) for r in replies if r.case_id == case.pk),
+    )
+
+
+def _moves(reply: Reply) -> bool:
+    return reply.state in {State.PENDING, State.SENDING} or (reply.state == State.UNKNOWN and reply.next_at is not None)
+
+
+def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
+    thread = Interaction.objects.filter(thread=case.thread_id, kind__in=SHOWN_KINDS).select_related("author")
+    newest = list(thread.order_by("-created_at", "-id")[: limit + 1])
+    found = {i.pk: i for i in newest[:limit]}
+    if len(newest) > limit:
+        own = Interaction.objects.filter(case_interaction__case=case).select_related("author")
+        found |= {i.pk: i for i in own.order_by("-created_at")[:limit]}
+        found |= {i.pk: i for i in thread.order_by("created_at", "id")[:1]}
+    return list(found.values()), len(newest) > limit
+
+
+def _interaction_entry(case: Case, interaction: Interaction, *, own: bool, names: dict[str, str]) -> Entry:
+    parent = interaction.parent_remote_id
+    return Entry(
+        at=interaction.created_at,
+        kind="ours" if interaction.ours and interaction.kind != Kind.POST else "theirs" if own else "context",
+        interaction=interaction,
+        actions=moderation.possible(case.channel, interaction) if interaction.kind in WORDS else (),
+        answers_to=names.get(parent, "") if parent and parent != case.thread.remote_id else "",
+    )
+
+
+def _with_days(entries: list[Entry], actor: Actor) -> list[Entry]:
+    """The first entry of each local day carries the date for the divider."""
+    result: list[Entry] = []
+    last: date | None = None
+    for entry in entries:
+        day = entry.at.astimezone(actor.workspace.zone).date()
+        result.append(replace(entry, day=day if day != last else None))
+        last = day
+    return result
+
+
+def earlier_cases(case: Case) -> list[Case]:
+    """The author's other cases, newest first."""
+    return list(
+        Case.objects.filter(author=case.author_id).exclude(pk=case.pk).select_related("channel").order_by("-last_at")[:8]
+    )

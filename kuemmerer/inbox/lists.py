@@ -1,0 +1,155 @@
+"""The case lists: which cases, in which order, a page at a time. Every list is one walk along one index."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.core.errors import Invalid
+from kuemmerer.inbox.models import Case, CaseLabel, Status
+
+MOST = 100
+COUNT_UP_TO = 99
+
+
+class View(StrEnum):
+    MINE = "mine"
+    UNASSIGNED = "unassigned"
+    DUE = "due"
+    OVERDUE = "overdue"
+    ALL = "all"
+
+
+LABELS = {
+    View.DUE: _("Due today"),
+    View.OVERDUE: _("Overdue"),
+    View.MINE: _("Mine"),
+    View.UNASSIGNED: _("Unassigned"),
+    View.ALL: _("All"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some cases and, where there are more, the mark at which the next page begins."""
+
+    cases: Sequence[Case]
+    next: str | None
+
+
+def case_list(
+    *,
+    actor: Actor,
+    view: str,
+    now: datetime,
+    status: str | None = None,
+    channel_id: int | None = None,
+    label_id: int | None = None,
+    assignee_id: int | None = None,
+    search: str = "",
+    after: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """A page of a case list. Open lists begin with what is due soonest, the others with the newest words.
+
+    `after` is the `next` of the page before. Raises Invalid for an unknown view, status or mark, and Forbidden.
+    """
+    actor.need("inbox.view")
+    cases = _filtered(actor, view, now, status, channel_id, label_id, assignee_id, search)
+    by_due = _by_due(view, status)
+    if after:
+        cases = cases.filter(_behind(after, by_due=by_due))
+    order = ("due_at", "id") if by_due else ("-last_at", "-id")
+    limit = max(1, min(limit, MOST))
+    rows = list(
+        cases.order_by(*order)
+        .select_related("channel", "author", "assignee")
+        .prefetch_related("labels")[: limit + 1]
+    )
+    more = len(rows) > limit
+    return Page(cases=rows[:limit], next=_mark(rows[limit - 1], by_due=by_due) if more else None)
+
+
+def count(*, actor: Actor, view: str, now: datetime) -> int:
+    """How many cases a view holds, counted up to 100: nobody works through more, and counting a million is slow."""
+    cases = _filtered(actor, view, now)
+    return cases.order_by()[: COUNT_UP_TO + 1].count()
+
+
+def shown_count(number: int) -> str:
+    return "" if number == 0 else f"{COUNT_UP_TO}+" if number > COUNT_UP_TO else str(number)
+
+
+def _by_due(view: str, status: str | None) -> bool:
+    return status == Status.OPEN or (view != View.ALL and status is None)
+
+
+def _filtered(
+    actor: Actor,
+    view: str,
+    now: datetime,
+    status: str | None = None,
+    channel_id: int | None = None,
+    label_id: int | None = None,
+    assignee_id: int | None = None,
+    search: str = "",
+) -> QuerySet[Case]:
+    if view not in View:
+        raise Invalid(_("There is no such list."), field="view")
+    if status is not None and status not in Status.values:
+        raise Invalid(_("There is no such status."), field="status")
+    cases = Case.objects.filter(workspace=actor.workspace)
+    if view == View.ALL:
+        cases = cases.filter(status=status) if status else cases
+    else:
+        cases = cases.filter(status=status or Status.OPEN)
+    if view == View.MINE:
+        cases = cases.filter(assignee=actor.user)
+    elif view == View.UNASSIGNED:
+        cases = cases.filter(assignee=None)
+    elif view == View.DUE:
+        cases = cases.filter(due_at__lt=_end_of_day(actor, now))
+    elif view == View.OVERDUE:
+        cases = cases.filter(due_at__lte=now)
+    if channel_id is not None:
+        cases = cases.filter(channel_id=channel_id)
+    if assignee_id is not None:
+        cases = cases.filter(assignee_id=assignee_id)
+    if label_id is not None:
+        cases = cases.filter(Exists(CaseLabel.objects.filter(case=OuterRef("pk"), label_id=label_id)))
+    if search:
+        words = Q(excerpt__icontains=search) | Q(author__name__icontains=search) | Q(author__handle__icontains=search)
+        cases = cases.filter(words)
+    return cases
+
+
+def _end_of_day(actor: Actor, now: datetime) -> datetime:
+    local = now.astimezone(actor.workspace.zone)
+    return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _mark(case: Case, *, by_due: bool) -> str:
+    moment = case.due_at if by_due and case.due_at else case.last_at
+    return base64.urlsafe_b64encode(json.dumps([moment.isoformat(), case.pk]).encode()).decode()
+
+
+def _behind(mark: str, *, by_due: bool) -> Q:
+    """The rows after a mark."""
+    try:
+        text, pk = json.loads(base64.urlsafe_b64decode(mark.encode()))
+        moment, pk = datetime.fromisoformat(text), int(pk)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise Invalid(_("This page mark is not valid."), field="after", code="bad_cursor") from error
+    # Not "later, or at the same time with a greater id": over an OR no database walks along one index.
+    if by_due:
+        return Q(due_at__gte=moment) & ~Q(due_at=moment, id__lte=pk)
+    return Q(last_at__lte=moment) & ~Q(last_at=moment, id__gte=pk)

@@ -1,0 +1,379 @@
+"""The inbox: list, conversation, and all that is done there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.accounts.models import Membership
+from kuemmerer.channels.delivery import new_key
+from kuemmerer.channels.models import Channel
+from kuemmerer.core import clock
+from kuemmerer.core.errors import DeskError, Invalid
+from kuemmerer.inbox import cases, conversation, library, lists, moderation, replies
+from kuemmerer.inbox.models import Case, Label, SavedReply, Status
+from kuemmerer.networks.base import Action
+from kuemmerer.web.page import WorkspaceRequest, page
+
+TONES = ("", "info", "success", "warning", "danger", "violet", "outline", "info")
+SOON = timedelta(hours=2)
+
+
+# --- the list -------------------------------------------------------------------------------------------------
+
+
+def _filters(query: Mapping[str, str]) -> dict[str, Any]:
+    """The filters of a list from the query string; nonsense is an error with a sentence, never a crash."""
+
+    def number(name: str) -> int | None:
+        value = query.get(name, "")
+        if not value:
+            return None
+        if not value.isdigit() or len(value) > 18:
+            raise Invalid(_("There is no such filter."))
+        return int(value)
+
+    return {
+        "view": query.get("view") or lists.View.DUE,
+        "status": query.get("status") or None,
+        "channel_id": number("channel"),
+        "label_id": number("label"),
+        "search": query.get("q", "").strip()[:200],
+    }
+
+
+def _list_context(request: WorkspaceRequest, now: datetime, current: int | None = None) -> dict[str, Any]:
+    actor = request.actor
+    filters = _filters(request.GET)
+    found = lists.case_list(actor=actor, now=now, after=request.GET.get("after") or None, **filters)
+    kept = {k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v}
+    base = reverse("inbox", args=[actor.workspace.slug])
+    return {
+        "rows": [_row(actor, case, kept, now, current) for case in found.cases],
+        "more_url": f"{base}?{urlencode({**kept, 'after': found.next, 'rows': 1})}" if found.next else "",
+        "refresh_url": f"{base}?{urlencode({**kept, 'rows': 1, 'current': current or ''})}",
+        "tabs": [
+            {
+                "label": label,
+                "url": f"{base}?{urlencode({**{k: v for k, v in kept.items() if k in {'channel', 'label'}}, 'view': view})}",
+                "current": filters["view"] == view,
+                "count": lists.shown_count(lists.count(actor=actor, view=view, now=now)) if view != lists.View.ALL else "",
+            }
+            for view, label in lists.LABELS.items()
+        ],
+        "filters": filters,
+        "filtered": any(filters[k] for k in ("status", "channel_id", "label_id", "search")),
+        "channels": Channel.objects.filter(workspace=actor.workspace).order_by("name"),
+        "labels": Label.objects.filter(workspace=actor.workspace),
+        "statuses": Status.choices,
+    }
+
+
+def _row(actor: Actor, case: Case, kept: Mapping[str, str], now: datetime, current: int | None) -> dict[str, Any]:
+    url = reverse("case", args=[actor.workspace.slug, case.pk])
+    return {
+        "id": case.pk,
+        "url": f"{url}?{urlencode(kept)}" if kept else url,
+        "author": str(case.author),
+        "text": case.excerpt,
+        "at": case.last_at,
+        "unread": case.status == Status.OPEN,
+        "current": case.pk == current,
+        "channel": case.channel.name,
+        "channel_icon": case.channel.connector.icon,
+        "labels": [{"name": label.name, "tone": TONES[label.color]} for label in case.labels.all()],
+        "owner": str(case.assignee) if case.assignee else "",
+        "due_at": case.due_at,
+        "due_state": due_state(case, now),
+        "state": case.get_status_display() if case.status != Status.OPEN else "",
+    }
+
+
+def due_state(case: Case, now: datetime) -> str:
+    if case.due_at is None:
+        return ""
+    return "overdue" if case.due_at <= now else "soon" if case.due_at - now < SOON else ""
+
+
+@page("inbox.view")
+def inbox(request: WorkspaceRequest) -> HttpResponse:
+    now = clock.now()
+    request.session["workspace"] = request.actor.workspace.slug
+    current = request.GET.get("current", "")
+    context = _list_context(request, now, int(current) if current.isdigit() else None)
+    if request.htmx and request.GET.get("rows"):  # type: ignore[attr-defined]
+        return render(request, "inbox/_rows.html", context)
+    return render(request, "inbox/inbox.html", context)
+
+
+# --- one case -------------------------------------------------------------------------------------------------
+
+
+def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra: Any) -> dict[str, Any]:
+    actor = request.actor
+    connector = case.channel.connector
+    talk = conversation.conversation(actor=actor, case=case, whole=request.GET.get("whole") == "1")
+    opening = replies.opening(case)
+    kept = {k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v}
+    list_url = reverse("inbox", args=[actor.workspace.slug])
+    return {
+        "case": case,
+        "talk": talk,
+        "labels_on": {label.pk for label in case.labels.all()},
+        "label_chips": [{"name": label.name, "tone": TONES[label.color]} for label in case.labels.all()],
+        "due_state": due_state(case, now),
+        "members": [
+            m.user for m in Membership.objects.filter(workspace=actor.workspace).select_related("user").order_by("user__name")
+        ],
+        "all_labels": Label.objects.filter(workspace=actor.workspace),
+        "saved": [
+            {"name": saved.name, "text": library.filled_in(actor=actor, reply_id=saved.pk, case=case)}
+            for saved in SavedReply.objects.filter(workspace=actor.workspace)
+        ]
+        if actor.can("inbox.reply")
+        else [],
+        "earlier_cases": conversation.earlier_cases(case),
+        "can_reply": connector.can.reply and actor.can("inbox.reply"),
+        "can_work": actor.can("inbox.work"),
+        "can_note": actor.can("inbox.note"),
+        "can_moderate": actor.can("inbox.moderate"),
+        "counter": _counter(case.channel, opening),
+        "opening": opening,
+        "draft": opening,
+        "reply_key": new_key(),
+        "list_url": f"{list_url}?{urlencode(kept)}" if kept else list_url,
+        "query": urlencode(kept),
+        "snoozes": _snoozes(actor, now),
+        "now": now,
+        **extra,
+    }
+
+
+def _counter(channel: Channel, text: str) -> dict[str, Any]:
+    limits = channel.limits
+    length = limits.count(text)
+    state = ""
+    if limits.max_units is not None:
+        state = "" if limits.fits(text) else "over"
+        if not state and length > limits.max_units * 0.9:
+            state = "near"
+    return {"length": length, "limit": limits.max_units, "state": state}
+
+
+def _snoozes(actor: Actor, now: datetime) -> list[dict[str, Any]]:
+    local = now.astimezone(actor.workspace.zone)
+    morning = (local + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+    monday = (local + timedelta(days=7 - local.weekday())).replace(hour=9, minute=0, second=0, microsecond=0)
+    choices = [(_("In 3 hours"), now + timedelta(hours=3)), (_("Tomorrow morning"), morning), (_("Next week"), monday)]
+    return [{"label": label, "until": until.isoformat()} for label, until in choices]
+
+
+def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse:
+    """The case: the pane alone for htmx, the whole page otherwise."""
+    now = clock.now()
+    case = cases.get(actor=request.actor, case_id=case_id)
+    context = _case_context(request, case, now, **extra)
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "inbox/_case.html", {**context, "oob": True})
+    return render(request, "inbox/case.html", {**_list_context(request, now, case.pk), **context})
+
+
+@page("inbox.view")
+def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    return _show(request, case_id)
+
+
+@page("inbox.view")
+def thread(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """The conversation alone, for the page that looks for news by itself."""
+    found = cases.get(actor=request.actor, case_id=case_id)
+    return render(request, "inbox/_thread.html", _case_context(request, found, clock.now()))
+
+
+@page("inbox.view", methods=("POST",))
+def count(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """The counter under the composer, by the network's own rule."""
+    found = cases.get(actor=request.actor, case_id=case_id)
+    counter = _counter(found.channel, request.POST.get("text", "").replace("\r\n", "\n"))
+    return render(request, "inbox/_counter.html", {"counter": counter})
+
+
+def _after(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """What follows a deed: the case anew in its pane, or back to its page without JavaScript."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return _show(request, case_id)
+    target = reverse("case", args=[request.actor.workspace.slug, case_id])
+    query = request.GET.urlencode()
+    return redirect(f"{target}?{query}" if query else target)
+
+
+@page("inbox.note", methods=("POST",))
+def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """The composer: an answer or a note. What was typed comes back with the error if it cannot be taken."""
+    text = request.POST.get("text", "")
+    kind = request.POST.get("kind", "reply")
+    now = clock.now()
+    try:
+        if kind == "note":
+            cases.add_note(actor=request.actor, case_id=case_id, text=text, now=now)
+        else:
+            replies.write(
+                actor=request.actor,
+                case_id=case_id,
+                text=text,
+                close=request.POST.get("then") == "close",
+                key=request.POST.get("key", ""),
+                now=now,
+            )
+    except DeskError as error:
+        if error.status == 404:
+            raise
+        found = cases.get(actor=request.actor, case_id=case_id)
+        return _show(
+            request,
+            case_id,
+            draft=text,
+            draft_kind=kind,
+            composer_error=str(error),
+            counter=_counter(found.channel, text),
+        )
+    return _after(request, case_id)
+
+
+@page("inbox.work", methods=("POST",))
+def assign(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    value = request.POST.get("user", "")
+    cases.assign(actor=request.actor, case_id=case_id, user_id=int(value) if value.isdigit() else None, now=clock.now())
+    return _after(request, case_id)
+
+
+@page("inbox.work", methods=("POST",))
+def close(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    cases.close(actor=request.actor, case_id=case_id, now=clock.now())
+    messages.success(request, _("The case is closed."))
+    return _after(request, case_id)
+
+
+@page("inbox.work", methods=("POST",))
+def reopen(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    cases.reopen(actor=request.actor, case_id=case_id, now=clock.now())
+    return _after(request, case_id)
+
+
+@page("inbox.work", methods=("POST",))
+def snooze(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    try:
+        until = datetime.fromisoformat(request.POST.get("until", ""))
+    except ValueError as error:
+        raise Invalid(_("Choose a time in the future.")) from error
+    if until.tzinfo is None:
+        # A date and time typed into the form is meant in the workspace's zone.
+        until = until.replace(tzinfo=request.actor.workspace.zone)
+    cases.snooze(actor=request.actor, case_id=case_id, until=until, now=clock.now())
+    return _after(request, case_id)
+
+
+@page("inbox.work", methods=("POST",))
+def label(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """Set the case's labels to the ones ticked."""
+    found = cases.get(actor=request.actor, case_id=case_id)
+    wanted = {int(value) for value in request.POST.getlist("labels") if value.isdigit()}
+    present = set(found.labels.values_list("pk", flat=True))
+    for label_id in wanted ^ present:
+        cases.label(
+            actor=request.actor, case_id=case_id, label_id=label_id, on=label_id in wanted, now=clock.now()
+        )
+    return _after(request, case_id)
+
+
+@page("inbox.moderate", methods=("POST",))
+def act(request: WorkspaceRequest, case_id: int, interaction_id: int) -> HttpResponse:
+    """Like, hide, approve … at the network."""
+    try:
+        action = Action(request.POST.get("action", ""))
+    except ValueError as error:
+        raise Invalid(_("This network cannot do this.")) from error
+    moderation.act(actor=request.actor, interaction_id=interaction_id, action=action, now=clock.now())
+    return _after(request, case_id)
+
+
+@page("inbox.reply", methods=("POST",))
+def reply(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpResponse:
+    """What a person decides about an answer: `do` is again, arrived, absent or withdraw."""
+    deed = request.POST.get("do", "")
+    now = clock.now()
+    if deed == "again":
+        text = request.POST.get("text")
+        replies.send_again(actor=request.actor, reply_id=reply_id, text=text or None, now=now)
+    elif deed in {"arrived", "absent"}:
+        replies.decide(actor=request.actor, reply_id=reply_id, arrived=deed == "arrived", now=now)
+    elif deed == "withdraw":
+        replies.withdraw(actor=request.actor, reply_id=reply_id, now=now)
+    else:
+        raise Invalid(_("This is not possible here."))
+    return _after(request, case_id)
+
+
+# --- labels and saved replies ---------------------------------------------------------------------------------
+
+
+def _library(request: WorkspaceRequest, **extra: Any) -> HttpResponse:
+    workspace = request.actor.workspace
+    context = {
+        "all_labels": [
+            {"id": found.pk, "name": found.name, "color": found.color, "tone": TONES[found.color]}
+            for found in Label.objects.filter(workspace=workspace)
+        ],
+        "tones": list(enumerate(TONES[:7])),
+        "saved": SavedReply.objects.filter(workspace=workspace),
+        "variables": library.VARIABLES.items(),
+        **extra,
+    }
+    return render(request, "inbox/library.html", context)
+
+
+@page("inbox.configure", methods=("GET", "HEAD", "POST"))
+def texts(request: WorkspaceRequest) -> HttpResponse:
+    """The team's labels and saved replies."""
+    if request.method != "POST":
+        return _library(request)
+    form, now = request.POST, clock.now()
+    number = int(form["id"]) if form.get("id", "").isdigit() else None
+    color = int(form["color"]) if form.get("color", "").isdigit() else 0
+    try:
+        match form.get("what", ""):
+            case "label":
+                library.save_label(actor=request.actor, name=form.get("name", ""), color=color, label_id=number, now=now)
+            case "delete-label":
+                library.delete_label(actor=request.actor, label_id=number or 0, now=now)
+            case "reply":
+                library.save_reply(
+                    actor=request.actor,
+                    name=form.get("name", ""),
+                    text=form.get("text", ""),
+                    language=form.get("language", ""),
+                    reply_id=number,
+                    now=now,
+                )
+            case "delete-reply":
+                library.delete_reply(actor=request.actor, reply_id=number or 0, now=now)
+    except DeskError as error:
+        return _library(request, error=str(error), typed=form)
+    messages.success(request, _("Saved."))
+    return redirect("texts", request.actor.workspace.slug)
+
+
+def open_count(actor: Actor, now: datetime) -> str:
+    """The number beside "Inbox" in the navigation: what is due today."""
+    return lists.shown_count(lists.count(actor=actor, view=lists.View.DUE, now=now))
+
+

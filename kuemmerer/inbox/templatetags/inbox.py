@@ -1,0 +1,49 @@
+"""What the inbox's templates say about actions at the networks."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from kuemmerer.networks.base import Action
+
+register = template.Library()
+
+SHORT = 4000
+"""Characters of one message that a page shows; the rest is at the network."""
+
+_ICONS = {
+    Action.LIKE: "heart",
+    Action.UNLIKE: "heart-off",
+    Action.SHARE: "repeat-2",
+    Action.HIDE: "eye-off",
+    Action.APPROVE: "eye",
+    Action.SPAM: "shield-ban",
+    Action.TRASH: "trash-2",
+}
+_NAMES: dict[Action, str | Promise] = {
+    Action.LIKE: _("Like"),
+    Action.UNLIKE: _("Unlike"),
+    Action.SHARE: _("Share"),
+    Action.HIDE: _("Hide"),
+    Action.APPROVE: _("Approve"),
+    Action.SPAM: _("Spam"),
+    Action.TRASH: _("Bin"),
+}
+
+
+@register.filter
+def action_icon(action: Action) -> str:
+    return _ICONS[action]
+
+
+@register.filter
+def action_name(action: Action) -> str:
+    return str(_NAMES[action])
+
+
+@register.filter
+def short(text: str) -> str:
+    """The text, cut where it is endless: five megabytes of comment must not freeze a browser."""
+    return text if len(text) <= SHORT else text[:SHORT] + " …"

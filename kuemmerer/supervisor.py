@@ -1,0 +1,104 @@
+"""Web and worker as one group: started together, ended together, replaced when one of them dies."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from types import FrameType
+
+from kuemmerer.config import Config
+
+STOP_SECONDS = 30.0
+LONGEST_PAUSE = 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+class _Child:
+    """One process of the group. Dies it at once again and again, the pauses before its replacement grow."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.pause = 1.0
+        self.start_at = 0.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen([sys.executable, "-m", "kuemmerer", self.command], preexec_fn=_die_with_parent)  # noqa: S603, PLW1509
+
+    def look_after(self) -> None:
+        """Notice a death, and start anew when its pause is over."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is not None:
+            code = self.process.returncode
+            self.pause = 1.0 if now - self.started > 60 else min(self.pause * 2, LONGEST_PAUSE)
+            print(f"kuemmerer: {self.command} ended with {code}; starting it again in {self.pause:.0f} s", file=sys.stderr)  # noqa: T201
+            self.process, self.start_at = None, now + self.pause
+        if self.process is None and now >= self.start_at:
+            self.start()
+
+    def stop(self, deadline: float) -> None:
+        if self.process is None:
+            return
+        try:
+            self.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _die_with_parent() -> None:
+    # Ctrl-C goes to the whole terminal group; only the supervisor shall hear it and end the others in order.
+    os.setpgrp()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def supervise(config: Config) -> int:
+    """Run the group until SIGINT or SIGTERM. Returns the exit code."""
+    migrated = subprocess.run([sys.executable, "-m", "kuemmerer", "migrate"], check=False)  # noqa: S603
+    if migrated.returncode:
+        return migrated.returncode
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    children = [_Child("web"), _Child("worker")]
+    announced = False
+    while not stopping:
+        for child in children:
+            child.look_after()
+        if not announced and _answers(config):
+            print(f"Kümmerer runs at {config.base_url}  (Ctrl-C stops it)", flush=True)  # noqa: T201
+            announced = True
+        time.sleep(0.1 if not announced else 0.5)
+    for child in children:
+        if child.process is not None:
+            child.process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        child.stop(deadline)
+    return 0
+
+
+def _answers(config: Config) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.bind, config.bind)  # noqa: S104 - compared, not bound
+    host = f"[{host}]" if ":" in host else host
+    try:
+        with urllib.request.urlopen(f"http://{host}:{config.port}/healthz", timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        # It answers, if only to say that the worker has not shown itself yet.
+        return True
+    except OSError:
+        return False
