@@ -271,19 +271,26 @@ class Village:
             (seq, since.timestamp(), limit),
         ).fetchall()
 
-    def forebears(self, rows: Iterable[sqlite3.Row]) -> list[sqlite3.Row]:
-        """All that the entries in `rows` hang on, without themselves."""
+    def forebears(self, rows: Iterable[sqlite3.Row], *, before: datetime) -> list[sqlite3.Row]:
+        """All written before that time that the entries in `rows` hang on, without themselves."""
         known = {row["uid"] for row in rows}
         found: list[sqlite3.Row] = []
         wanted = {row["parent"] for row in rows} - known - {""}
         while wanted:
-            uid = wanted.pop()
-            known.add(uid)
-            row = self.entry(uid)
-            if row is not None:
-                found.append(row)
-                wanted |= {row["parent"]} - known - {""}
+            known |= wanted
+            marks = ", ".join("?" * len(wanted))
+            sql = f"SELECT * FROM entries WHERE uid IN ({marks})"  # noqa: S608
+            parents = self._db.execute(sql, tuple(wanted)).fetchall()
+            found += [row for row in parents if row["created"] < before.timestamp()]
+            wanted = {row["parent"] for row in parents} - known - {""}
         return found
+
+    def people_of(self, rows: Iterable[sqlite3.Row]) -> dict[str, sqlite3.Row]:
+        """The authors of `rows` by their keys."""
+        keys = {row["author"] for row in rows}
+        marks = ", ".join("?" * len(keys))
+        people = self._db.execute(f"SELECT * FROM people WHERE key IN ({marks})", tuple(keys))  # noqa: S608
+        return {row["key"]: row for row in people}
 
     def answers_to(self, uid: str) -> list[str]:
         """The texts that everybody sees as answers to this entry, oldest first."""
