@@ -1,0 +1,5 @@
+"""Every server that speaks Mastodon's client API: Mastodon, GoToSocial, snac, Pleroma, Friendica …"""
+
+from kuemmerer.networks.mastodon.connector import Mastodon
+
+__all__ = ["Mastodon"]

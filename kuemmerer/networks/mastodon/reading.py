@@ -1,0 +1,314 @@
+"""What is new at the server: notifications, the conversations around them, and answers nobody told us of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from kuemmerer.networks.base import Batch, Item
+from kuemmerer.networks.errors import AuthExpired, NetworkError, Rejected, TryLater
+from kuemmerer.networks.mastodon import login
+from kuemmerer.networks.mastodon.api import Api, Record, ident, number, part, status_path, text
+from kuemmerer.networks.mastodon.parse import (
+    HEARD,
+    REACTIONS,
+    Me,
+    is_status,
+    item,
+    lost_mention,
+    moment,
+    reaction,
+    real,
+)
+from kuemmerer.networks.mastodon.threads import BudgetSpentError, Threads
+from kuemmerer.networks.session import Session
+
+NOTIFICATIONS = "/api/v1/notifications"
+PAGE = 30
+SMALLEST_PAGE = 15
+"""No server's page is smaller: what is shorter is all there is."""
+MOST_PAGES = 40
+WATCHED = 40
+"""How many of our latest statuses are watched for answers that bring no notification."""
+PATIENCE = 3
+"""How often a conversation may fail to load before its mention is taken without it."""
+MOST_ITEMS = 1000
+
+
+@dataclass
+class Harvest:
+    """What one fetch has gathered so far."""
+
+    me: Me
+    threads: Threads
+    now: datetime
+    since: datetime
+    notified: dict[str, str] = field(default_factory=dict)
+    reactions: list[Record] = field(default_factory=list)
+    lost: list[Record] = field(default_factory=list)
+
+    def take(self, notification: Record, *, alone: bool = False) -> None:
+        """One notification with its conversation; `alone` without it."""
+        kind = text(notification.get("type"))
+        if kind not in HEARD:
+            return
+        status = real(part(notification, "status"))
+        status_id = ident(status.get("id"))
+        if kind in REACTIONS:
+            if status_id and not ident(status.get("in_reply_to_id")):
+                self.threads.learn([status])
+            self.reactions.append(notification)
+        elif not status_id:
+            self.lost.append(notification)
+        else:
+            self.threads.learn([status])
+            if not alone:
+                self.threads.complete(status)
+            self.notified.setdefault(status_id, kind)
+
+    def items(self) -> list[Item]:
+        found: dict[str, Item] = {}
+        for status_id, status in self.threads.statuses.items():
+            found[status_id] = item(
+                status,
+                self.me,
+                thread_id=self.threads.root(status_id),
+                now=self.now,
+                since=self.since,
+                notified=self.notified.get(status_id, ""),
+            )
+        for notification in self.reactions:
+            about = ident(real(part(notification, "status")).get("id"))
+            done = reaction(
+                notification, self.me, thread_id=self.threads.root(about) if about else "", now=self.now
+            )
+            found[done.remote_id] = done
+        for notification in self.lost:
+            mention = lost_mention(notification, self.me, now=self.now)
+            found[mention.remote_id] = mention
+        # Of an endless conversation between others we keep what concerns us, and of the rest the newest.
+        kept = sorted(found.values(), key=lambda one: (one.addressed or one.ours, one.created_at))[
+            -MOST_ITEMS:
+        ]
+        return sorted(kept, key=lambda one: one.created_at)
+
+
+def fetch(session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Batch:
+    """See `Connector.fetch`.
+
+    The cursor: `newest`, the last notification taken; during a backfill `older`, from which it goes on
+    downwards while `newest` stays where it began, so that what arrives meanwhile is found afterwards;
+    `replies`, how many answers our latest statuses had; `stuck`, a notification whose conversation failed to
+    load, and how often.
+    """
+    api, me = Api(session), Me.of(session.settings)
+    harvest = Harvest(me=me, threads=Threads(api), now=session.now, since=since)
+    if text(cursor.get("newest")) and "older" not in cursor:
+        after, more, reached = _forward(api, harvest, cursor)
+    else:
+        after, more, reached = _backward(api, harvest, cursor)
+    if not more:
+        more = _watch(api, harvest, after)
+    return Batch(items=harvest.items(), cursor=after, more=more, reached=reached)
+
+
+_Step = tuple[dict[str, Any], bool, datetime | None]
+
+
+def _forward(api: Api, harvest: Harvest, cursor: Mapping[str, Any]) -> _Step:
+    """From the last notification taken to the newest, oldest first."""
+    after = dict(cursor)
+    records = _since(api, text(cursor["newest"]))
+    for notification in reversed(records):
+        if not ident(notification.get("id")):
+            continue
+        if not _taken(harvest, notification, cursor, after):
+            return after, "stuck" not in after, None
+        after["newest"] = ident(notification["id"])
+    return after, bool(records), None
+
+
+def _since(api: Api, newest: str) -> list[Record]:
+    """The notifications after `newest` that follow it directly, newest first."""
+
+    def page(older: str) -> list[Record]:
+        records = api.page(NOTIFICATIONS, min_id=newest, max_id=older, **_asked()).records
+        # A server that does not know `min_id` begins with the newest: what we know marks the end.
+        return list(takewhile(lambda record: ident(record.get("id")) != newest, _newest_first(records)))
+
+    found = latest = page("")
+    for _number in range(MOST_PAGES):
+        # snac takes `min_id` for `since_id` and gives the newest: then there is a gap to be closed downwards.
+        oldest = next((ident(record.get("id")) for record in reversed(latest) if record.get("id")), "")
+        if len(latest) < SMALLEST_PAGE or not oldest:
+            break
+        known = {ident(record.get("id")) for record in found}
+        latest = [record for record in page(oldest) if ident(record.get("id")) not in known]
+        found = found + latest
+    return found
+
+
+def _backward(api: Api, harvest: Harvest, cursor: Mapping[str, Any]) -> _Step:
+    """From the newest notification down to `since`."""
+    older = text(cursor.get("older"))
+    page = api.page(NOTIFICATIONS, max_id=older, **_asked())
+    records = [record for record in _newest_first(page.records) if ident(record.get("id"))]
+    newest = text(cursor.get("newest")) or (ident(records[0]["id"]) if records else "")
+    after: dict[str, Any] = {**cursor, "newest": newest, "older": older}
+    reached: datetime | None = None
+    for notification in records:
+        created = moment(notification.get("created_at")) or harvest.now
+        if created < harvest.since:
+            return _done(after), bool(newest), harvest.since
+        if not _taken(harvest, notification, cursor, after):
+            return after, "stuck" not in after, reached
+        after["older"], reached = ident(notification["id"]), created
+    if not page.older or page.older == older:
+        return _done(after), bool(newest), harvest.since
+    after["older"] = page.older
+    return after, True, reached
+
+
+def _done(after: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in after.items() if key != "older"}
+
+
+def _taken(harvest: Harvest, notification: Record, cursor: Mapping[str, Any], after: dict[str, Any]) -> bool:
+    """Whether this notification could be taken; if not, the fetch ends before it.
+
+    A conversation that cannot be loaded must not hold up the others for ever: `stuck` counts its failures.
+    """
+    notification_id = ident(notification["id"])
+    stuck = cursor.get("stuck")
+    failures = stuck[1] if isinstance(stuck, (list, tuple)) and stuck[0] == notification_id else 0
+    try:
+        harvest.take(notification, alone=failures >= PATIENCE)
+    except BudgetSpentError:
+        return False
+    except TryLater as error:
+        first = not harvest.notified and not harvest.reactions
+        if error.code == "rate_limited" and first:
+            raise
+        if error.code != "rate_limited":
+            after["stuck"] = [notification_id, failures + 1]
+        # Half a conversation would be stored under the wrong root.
+        harvest.threads.statuses = {
+            key: value for key, value in harvest.threads.statuses.items() if not _half(harvest, key)
+        }
+        return False
+    after.pop("stuck", None)
+    return True
+
+
+def _half(harvest: Harvest, status_id: str) -> bool:
+    """Whether the way from this status to its root is not known to the end."""
+    top = harvest.threads.statuses[harvest.threads.root(status_id)]
+    return bool(ident(top.get("in_reply_to_id"))) and status_id not in harvest.notified
+
+
+def _watch(api: Api, harvest: Harvest, after: dict[str, Any]) -> bool:
+    """Find answers to our statuses that mention nobody and so bring no notification. True if some are left.
+
+    The latest statuses are asked for their number of answers, and where it has grown, for the conversation.
+    """
+    known = after.get("replies")
+    known = known if isinstance(known, Mapping) else {}
+    counts: dict[str, int] = {}
+    left = False
+    for status in _latest_of_ours(api, harvest.me):
+        status_id = ident(status["id"])
+        count = number(status.get("replies_count")) or 0
+        created = moment(status.get("created_at")) or harvest.now
+        # Answers to what is older than the channel's memory are no news at the first look.
+        before = number(known.get(status_id, 0 if created >= harvest.since else count)) or 0
+        counts[status_id] = count
+        if count > before:
+            try:
+                harvest.threads.complete(status)
+            except BudgetSpentError:
+                counts[status_id], left = before, True
+            except TryLater:
+                counts[status_id] = before
+    if counts:
+        after["replies"] = counts
+    return left
+
+
+def _latest_of_ours(api: Api, me: Me) -> list[Record]:
+    if not me.account_id:
+        return []
+    try:
+        page = api.page(f"/api/v1/accounts/{me.account_id}/statuses", limit=WATCHED, exclude_reblogs="true")
+    except AuthExpired:
+        raise
+    except NetworkError:
+        # The notifications are safe already; this is the second look, and the next fetch takes it again.
+        return []
+    found = [real(status) for status in page.records]
+    return [status for status in found if ident(status.get("id")) and me.is_author(status)][:WATCHED]
+
+
+def refresh(session: Session, remote_ids: Sequence[str]) -> Batch:
+    """See `Connector.refresh`. Reactions and lost mentions cannot change and are passed over."""
+    api, me = Api(session), Me.of(session.settings)
+    wanted = [remote_id for remote_id in dict.fromkeys(remote_ids) if is_status(remote_id)]
+    found = _several(api, wanted) if session.settings.get("bulk") and len(wanted) > 1 else {}
+    gone = []
+    for status_id in wanted:
+        if status_id not in found:
+            status = one(api, status_id)
+            if status is None:
+                gone.append(status_id)
+            elif status:
+                found[status_id] = status
+    if gone:
+        # A server that has lost its way answers 404 to all. Only one that knows us may say what is gone.
+        login.account(api)
+    threads = Threads(api)
+    threads.learn(found.values())
+    for status in found.values():
+        try:
+            threads.climb(status)
+        except BudgetSpentError:
+            break
+    items = [
+        item(status, me, thread_id=threads.root(status_id), now=session.now)
+        for status_id, status in found.items()
+    ]
+    return Batch(items=items, gone=gone)
+
+
+def one(api: Api, status_id: str) -> Record | None:
+    """A status as it is now; None if it is gone, an empty record if the server does not let us see it."""
+    try:
+        status = real(api.record("GET", status_path(status_id)))
+    except Rejected as error:
+        return None if error.code == "gone" else {}
+    return status if ident(status.get("id")) == status_id else {}
+
+
+def _several(api: Api, status_ids: Sequence[str]) -> dict[str, Record]:
+    try:
+        records = api.page("/api/v1/statuses", **{"id[]": list(status_ids)}).records
+    except Rejected:
+        return {}
+    statuses: Iterable[Record] = (real(record) for record in records)
+    return {ident(status.get("id")): status for status in statuses if ident(status.get("id")) in status_ids}
+
+
+def _asked() -> dict[str, Any]:
+    # No `types`: Pleroma refuses the words it does not know. Private mentions of strangers are put aside by
+    # Mastodon unless one asks for them.
+    return {"limit": PAGE, "include_filtered": "true"}
+
+
+def _newest_first(records: Sequence[Record]) -> list[Record]:
+    """The records as they should come. Friendica turns the order round where `min_id` is given."""
+    times = [moment(record.get("created_at")) for record in records]
+    known = [time for time in times if time is not None]
+    if len(known) > 1 and known[0] < known[-1]:
+        return list(reversed(records))
+    return list(records)
