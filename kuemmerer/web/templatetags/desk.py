@@ -101,14 +101,19 @@ def initials(name: str) -> str:
 
 
 @register.simple_tag
-def field(bound: BoundField, hint: str = "") -> SafeString:
-    """Label, control, help and errors of one form field, tied together for screen readers."""
+def field(bound: BoundField, hint: str = "", placeholder: bool = True) -> SafeString:
+    """Label, control, help and errors of one form field, tied together for screen readers.
+
+    `placeholder=False` leaves out a placeholder that only repeats the label.
+    """
     described = []
     if bound.help_text or hint:
         described.append(f"{bound.auto_id}_help")
     if bound.errors:
         described.append(f"{bound.auto_id}_errors")
     attrs: dict[str, Any] = {"aria-describedby": " ".join(described)} if described else {}
+    if not placeholder:
+        attrs["placeholder"] = False
     widget = bound.field.widget
     check = isinstance(widget, CheckboxInput)
     optional = not (bound.field.required or check or widget.attrs.get("readonly") or bound.field.disabled)
