@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from kuemmerer.networks.base import Kind, Media, Status, Visibility
+from kuemmerer.networks.demo.crowd import crowd
 from kuemmerer.networks.demo.story import Deed, Story, reaction_uid
 
 SUFFIX = ".dorfplatz"
@@ -354,7 +355,7 @@ class Village:
         """Write `events` made-up interactions of the last 30 days; few people write much, many little."""
         with self._transaction():
             first = self.top() + 1
-            people, rows = _crowd(events, random.Random(seed), self.company, first, now)  # noqa: S311
+            people, rows = crowd(events, random.Random(seed), self.company, first, now)  # noqa: S311
             self._db.executemany(
                 "INSERT OR IGNORE INTO people (key, handle, name, followers) VALUES (?, ?, ?, ?)", people
             )
@@ -417,52 +418,3 @@ def _plan(db: sqlite3.Connection, deeds: Iterable[Deed]) -> None:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-_OPENINGS = ("Guten Morgen", "Hallo zusammen", "Mal ehrlich", "Tach", "Hi there", "Kurze Frage", "Leute")
-_MIDDLES = (
-    "wann habt ihr am Wochenende offen?",
-    "das Brot war heute leider innen noch feucht.",
-    "is the rye bread vegan?",
-    "super freundlich bedient worden, danke!",
-    "ich warte seit zehn Tagen auf eine Antwort.",
-    "kann man die Torte auch ohne Nüsse bestellen?",
-    "could you please send me the invoice again?",
-    "so wird das nichts mit uns.",
-)
-
-
-def _crowd(
-    events: int, dice: random.Random, company: str, first: int, now: datetime
-) -> tuple[list[tuple[Any, ...]], Iterator[tuple[Any, ...]]]:
-    """The people and the rows of a load; `first` is the next free number."""
-    size = max(20, events // 25)
-    people = [(f"crowd{n}", f"crowd{n}", f"Nachbar {n}", int(100 / (1 - dice.random()))) for n in range(size)]
-    return people, _crowd_rows(events, dice, company, first, now, size)
-
-
-def _crowd_rows(
-    events: int, dice: random.Random, company: str, first: int, now: datetime, size: int
-) -> Iterator[tuple[Any, ...]]:
-    start = now.timestamp() - 30 * 86400
-    posts = [f"post-load-{first}-{n}" for n in range(max(1, events // 400))]
-    seq = first
-    for number, uid in enumerate(posts):
-        text = f"Beitrag {number}: heute frisch aus dem Ofen"
-        yield uid, seq, "post", company, uid, "", start + number, text, None, "public"
-        seq += 1
-    step = (30 * 86400 - 60 - len(posts)) / max(1, events)
-    kinds = dice.choices(
-        ("comment", "like", "mention", "message", "review"), weights=(70, 20, 5, 3, 2), k=events
-    )
-    for number, kind in enumerate(kinds):
-        author = f"crowd{int(size * dice.random() ** 3)}"
-        uid = f"{kind}-load-{first}-{number}"
-        on_post = kind in {"comment", "like"}
-        root = posts[int(len(posts) * dice.random() ** 2)] if on_post else uid
-        text = "" if kind == "like" else f"{dice.choice(_OPENINGS)}, {dice.choice(_MIDDLES)} ({number})"
-        stars = dice.randint(1, 5) if kind == "review" else None
-        created = start + len(posts) + number * step
-        visibility = "direct" if kind == "message" else "public"
-        yield uid, seq, kind, author, root, root if on_post else "", created, text, stars, visibility
-        seq += 1
