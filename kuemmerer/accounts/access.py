@@ -52,7 +52,7 @@ class Actor:
 
 
 def actor_for(user: User | AnonymousUser, slug: str) -> Actor:
-    """The actor for a user in the workspace with this slug. Raises NotFound for everybody who is no member."""
+    """The actor for a user in the workspace with this slug. Raises NotFound for who is no member."""
     membership = (
         Membership.objects.select_related("workspace", "user")
         .filter(user_id=user.pk, workspace__slug=slug)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
+from kuemmerer.accounts.hours import Hours, checked_hours
 from kuemmerer.accounts.models import (
     ApiToken,
     Country,
@@ -33,7 +34,9 @@ from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 
 INVITATION_DAYS = 14
-_SPAN = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
+
+hours_changed: list[Callable[[Workspace], object]] = []
+"""Called after a workspace's hours or place have changed; whoever counts in business hours joins in."""
 
 
 def is_fresh() -> bool:
@@ -55,7 +58,7 @@ def found(
 ) -> Membership:
     """Found a workspace with `owner` as its owner. Raises Invalid."""
     workspace = Workspace(
-        name=_name(name),
+        name=checked_name(name),
         slug=_free_slug(name),
         language=_language(language),
         is_demo=is_demo,
@@ -77,41 +80,31 @@ def change(
     region: str,
     time_zone: str,
     language: str,
-    hours: dict[str, list[list[str]]],
+    hours: Hours,
     now: datetime,
 ) -> Workspace:
     """Change the workspace's name, place, language and business hours. Raises Invalid, Forbidden."""
     actor.need("workspace.manage")
     workspace = Workspace.objects.select_for_update().get(pk=actor.workspace.pk)
-    workspace.name, workspace.language, workspace.hours = (
-        _name(name),
-        _language(language),
-        checked_hours(hours),
-    )
+    before = _calendar(workspace)
+    workspace.name, workspace.language = checked_name(name), _language(language)
+    workspace.hours = checked_hours(hours)
     for field, value in _place(country, region, time_zone).items():
         setattr(workspace, field, value)
     workspace.save()
+    if _calendar(workspace) != before:
+        transaction.on_commit(lambda: _tell_hours_changed(workspace))
     record(workspace_id=workspace.pk, actor=actor.label, verb="changed", subject=workspace, now=now)
     return workspace
 
 
-def checked_hours(hours: dict[str, list[list[str]]]) -> dict[str, list[list[str]]]:
-    """`hours` in order, empty days left out. Raises Invalid for overlaps, wrong times and a week without an open hour."""
-    result: dict[str, list[list[str]]] = {}
-    for day in "0123456":
-        spans = sorted(hours.get(day, []))
-        last = ""
-        for span in spans:
-            if len(span) != 2 or not all(isinstance(t, str) and _SPAN.match(t) for t in span):
-                raise Invalid(_("Write business hours like 09:00 to 17:00."), field="hours")
-            if span[0] >= span[1] or span[0] < last:
-                raise Invalid(_("Business hours overlap, or end before they begin."), field="hours")
-            last = span[1]
-        if spans:
-            result[day] = [list(span) for span in spans]
-    if not result:
-        raise Invalid(_("There must be at least one open hour in the week."), field="hours")
-    return result
+def _calendar(workspace: Workspace) -> tuple[object, ...]:
+    return workspace.country, workspace.region, workspace.time_zone, workspace.hours
+
+
+def _tell_hours_changed(workspace: Workspace) -> None:
+    for function in hours_changed:
+        function(workspace)
 
 
 @transaction.atomic
@@ -230,11 +223,10 @@ def withdraw_invitation(*, actor: Actor, invitation_id: int, now: datetime) -> N
 
 def _locked_membership(actor: Actor, membership_id: int) -> Membership:
     actor.need("members.manage")
+    # The whole workspace: two owners who remove each other must not both find the other one still there.
+    Workspace.objects.select_for_update().get(pk=actor.workspace.pk)
     membership = (
-        Membership.objects.select_for_update()
-        .filter(workspace=actor.workspace, pk=membership_id)
-        .select_related("user")
-        .first()
+        Membership.objects.filter(workspace=actor.workspace, pk=membership_id).select_related("user").first()
     )
     if membership is None:
         raise NotFound
@@ -298,7 +290,7 @@ def make_token(*, actor: Actor, name: str, now: datetime) -> tuple[ApiToken, str
     token = ApiToken.objects.create(
         workspace=actor.workspace,
         membership=actor.membership,
-        name=_name(name),
+        name=checked_name(name),
         token_hash=token_hash,
         hint=secret[:8],
         created_at=now,
@@ -332,12 +324,13 @@ def revoke_token(*, actor: Actor, token_id: int, now: datetime) -> None:
     token.delete()
 
 
-def _name(name: str) -> str:
+def checked_name(name: str, field: str = "name") -> str:
+    """The name without superfluous spaces. Raises Invalid for `field`."""
     name = " ".join(name.split())
     if not name:
-        raise Invalid(_("Please give a name."), field="name")
+        raise Invalid(_("Please give a name."), field=field)
     if len(name) > 100:
-        raise Invalid(_("This name is too long; 100 characters are possible."), field="name")
+        raise Invalid(_("This name is too long; 100 characters are possible."), field=field)
     return name
 
 
