@@ -61,6 +61,7 @@ def page(permission: str, *, methods: tuple[str, ...] = ("GET", "HEAD")) -> Call
                     # Before the method is looked at: a stranger must not even learn that the address exists.
                     request.actor.need(permission)  # type: ignore[attr-defined]
                     timezone.activate(request.actor.workspace.zone)  # type: ignore[attr-defined]
+                    _remember(request, request.actor.workspace.slug)  # type: ignore[attr-defined]
                 if request.method not in methods:
                     return HttpResponseNotAllowed(methods)
                 return view(request, *args, **kwargs)
@@ -71,6 +72,12 @@ def page(permission: str, *, methods: tuple[str, ...] = ("GET", "HEAD")) -> Call
         return guarded  # type: ignore[return-value]
 
     return declare
+
+
+def _remember(request: HttpRequest, slug: str) -> None:
+    """Where the home page leads to. Written only when it changes, not with every request."""
+    if request.session.get("workspace") != slug:
+        request.session["workspace"] = slug
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

@@ -90,7 +90,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """The template context that the shell needs; empty outside a workspace."""
     actor: Actor | None = getattr(request, "actor", None)
     if actor is None:
-        return {"nav": [], "banners": [], "workspace": None, "workspaces": [], "actor": None}
+        own = {"preferences_url": reverse("preferences")}
+        return {**own, "nav": [], "banners": [], "workspace": None, "workspaces": [], "actor": None}
     now = clock.now()
     return {
         "actor": actor,
