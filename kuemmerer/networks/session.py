@@ -208,7 +208,7 @@ def parse_json(response: httpx.Response, *, safe: bool = True) -> Any:
     """The parsed body. A body that is no JSON means TryLater after a safe call, OutcomeUnknown after an unsafe one."""
     try:
         return json.loads(response.content.decode("utf-8", errors="replace"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise (TryLater("bad_answer") if safe else OutcomeUnknown("cut")) from error
 
 
@@ -216,7 +216,7 @@ def default_words(response: httpx.Response) -> str:
     """The reason in an answer, in the shapes most networks use; empty if there is none."""
     try:
         body = json.loads(response.content.decode("utf-8", errors="replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(body, dict):
         return ""
