@@ -23,31 +23,14 @@
   const FOCUSABLE = "input:not([type=hidden]):not(:disabled), button:not(:disabled), select:not(:disabled), textarea:not(:disabled), a[href], summary";
 
   /* saying things */
-  function svg(name) {
-    const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    icon.setAttribute("class", "icon");
-    icon.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-    use.setAttribute("href", `${$("#messages").dataset.icons}#${name}`);
-    icon.append(use);
-    return icon;
-  }
   function say(text, level = "info") {
     const region = $("#messages");
-    if (!region || !text) return;
-    if ($$(".toast > p", region).some((shown) => shown.textContent === text)) return;
-    const toast = document.createElement("div");
-    toast.className = `toast ${level}`;
-    toast.dataset.toast = "";
-    const words = document.createElement("p");
-    words.textContent = text;
-    const close = document.createElement("button");
-    close.type = "button";
-    close.className = "button quiet small icon-only";
-    close.dataset.dismiss = "";
-    close.setAttribute("aria-label", body.dataset.textDismiss);
-    close.append(svg("x"));
-    toast.append(svg(level === "error" ? "circle-alert" : level === "success" ? "circle-check" : "info"), words, close);
+    if (!text || $$(".toast > p", region).some((shown) => shown.textContent === text)) return;
+    const toast = $("#toast-template").content.firstElementChild.cloneNode(true);
+    const icon = $("use", toast);
+    toast.classList.add(level);
+    icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, level === "error" ? "#circle-alert" : "#circle-check"));
+    $("p", toast).textContent = text;
     region.append(toast);
     fade(region);
   }
@@ -304,7 +287,7 @@
     for (const box of $$("[data-keys-switch]", root)) box.checked = !storedOff();
     if (!growing) $$("textarea", root).filter(visible).forEach(grow);
     if (!location.hash && matchMedia("(width >= 700px)").matches) $$("[data-scroll-end]", root.parentNode || root).forEach(showEnd);
-    if ($("#messages")) fade($("#messages"));
+    fade($("#messages"));
     restoreSelection();
   }
   prepare(document);
