@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -41,10 +42,10 @@ def number(value: Any, *path: str) -> int | None:
 
 
 def storable(value: Any, depth: int = 0) -> Any:
-    """A copy that every database takes: no null characters, lone surrogates or bottomless nesting."""
+    """A copy that every database takes: no null characters, lone surrogates, NaN or bottomless nesting."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("", value)
-    if depth >= _DEEPEST:
+    if depth >= _DEEPEST or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, Mapping):
         return {storable(str(key)): storable(entry, depth + 1) for key, entry in value.items()}
