@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import feedparser
 
-from kuemmerer.networks.text import plain, tidy
+from kuemmerer.networks.text import MAX_CHARACTERS, plain, tidy
 
 MAX_BYTES = 5_000_000
 """Parsing takes a second or two for each megabyte."""
@@ -26,6 +26,10 @@ _IS_A_FEED = re.compile(rb"<(?:\w+:)?(?:rss|feed|rdf)\b", re.IGNORECASE)
 _LINK_TAG = re.compile(r"<link\b[^>]{1,2000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _FEED_TYPES = {"application/rss+xml", "application/atom+xml", "application/rdf+xml"}
+# Blogs put pictures in the place of emoji; the sign itself is in `alt`.
+_EMOJI = re.compile(
+    r"""<img\b(?=[^>]{0,1000}(?:emoji|smiley))[^>]{0,1000}?\balt="([^"]{1,100})"[^>]{0,1000}>"""
+)
 _SPACE = re.compile(r"\s+")
 
 
@@ -127,7 +131,8 @@ def _tags(found: Mapping[str, Any]) -> list[str]:
 
 
 def moment(found: Mapping[str, Any], key: str) -> datetime | None:
-    parsed = found.get(key)
+    # Past feedparser's own `get`, which passes a publication off as an update.
+    parsed = dict.get(found, key) if isinstance(found, dict) else None
     try:
         return datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None
     except (TypeError, ValueError, OverflowError, OSError):
@@ -138,6 +143,7 @@ def words(markup: Any, length: int) -> str:
     """Plain text of a feed's HTML, cut at `length` characters."""
     if not isinstance(markup, str):
         return ""
+    markup = _EMOJI.sub(r"\1", markup[: 4 * MAX_CHARACTERS])
     flat = _SPACE.sub(" ", markup) if "<" in markup else markup
     paragraphs = re.sub(r"(</(?:p|blockquote|pre|ul|ol|h[1-6])\s*>)\s*", r"\1\n", flat, flags=re.IGNORECASE)
     text = re.sub(r"\n ", "\n", plain(paragraphs))

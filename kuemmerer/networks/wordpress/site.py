@@ -38,6 +38,7 @@ SENTENCES.update(
 )
 
 REFUSALS = frozenset({400, 403, 404, 405, 406, 409, 410, 413, 414, 415, 422, 501})
+BRIEF = "id,link,status,source_url"
 FLOOD_WAIT = timedelta(seconds=20)
 _CODES = {
     "comment_duplicate": "duplicate",
@@ -174,7 +175,8 @@ class Site:
     def post(
         self, path: str, body: Mapping[str, Any], *, accept: frozenset[int] = frozenset(), safe: bool = False
     ) -> httpx.Response:
-        return self.call("POST", path, json=body, accept=accept, safe=safe)
+        """The answer is cut down to what is needed: WordPress would send the whole text back, twice."""
+        return self.call("POST", path, {"_fields": BRIEF}, json=body, accept=accept, safe=safe)
 
     def created(self, response: httpx.Response) -> dict[str, Any]:
         """The record in the answer to a POST. An unreadable one leaves open what happened."""
@@ -223,7 +225,8 @@ def discover(session: Session, typed: str) -> Found:
     site = _TYPED_TOO_MUCH.sub("", base_address(typed))
     said = ""
     for root in _candidates(session, site):
-        response = session.request("GET", root, follow_redirects=True, accept=REFUSALS | {401}, words=words)
+        index = address(root, "", {"_fields": "name,namespaces,authentication"})
+        response = session.request("GET", index, follow_redirects=True, accept=REFUSALS | {401}, words=words)
         try:
             body = decode(response)
         except ValueError:
@@ -245,16 +248,22 @@ def discover(session: Session, typed: str) -> Found:
 
 
 def _candidates(session: Session, site: str) -> list[str]:
+    """Where the API may be: as the site's header says, as its page says, and at the two usual places."""
     found: list[str] = []
     final = site
-    try:
-        page = session.request("GET", site + "/", follow_redirects=True, accept=REFUSALS | {401}, words=words)
-    except Rejected as error:
-        if error.code != "too_large":
-            raise
-    else:
+    for method in ("HEAD", "GET"):
+        try:
+            page = session.request(
+                method, site + "/", follow_redirects=True, accept=REFUSALS | {401}, words=words
+            )
+        except Rejected as error:
+            if error.code != "too_large":
+                raise
+            break
         final = str(page.url.copy_with(query=None, fragment=None)).rstrip("/")
         found = [link for link in (_header_link(page), _tag_link(page)) if link]
+        if found:
+            break
     for base in dict.fromkeys((final, site)):
         found += [f"{base}/wp-json/", f"{base}/?rest_route=/"]
     return list(dict.fromkeys(found))
@@ -282,7 +291,7 @@ def _root_of(link: str) -> str:
 
 def _moved(root: str, response: httpx.Response) -> str:
     """The root after a redirect (to https, to www), so that the password is never sent to the old place."""
-    return str(response.url) if response.history and "_fields" not in str(response.url) else root
+    return re.split(r"[?&]_fields=", str(response.url))[0] if response.history else root
 
 
 def log_in(session: Session, found: Found, user: str, password: str) -> dict[str, Any]:

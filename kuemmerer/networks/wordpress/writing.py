@@ -21,7 +21,7 @@ from kuemmerer.networks.wordpress.markup import (
 )
 from kuemmerer.networks.wordpress.reading import utc
 from kuemmerer.networks.wordpress.records import text, web_address
-from kuemmerer.networks.wordpress.site import Site, error_code, number, refusal, words
+from kuemmerer.networks.wordpress.site import BRIEF, Site, error_code, number, refusal, words
 
 SKEW = timedelta(hours=2)
 """How far the blog's clock may be off, an hour of summer time included."""
@@ -181,7 +181,13 @@ def _upload(site: Site, media: Media, key: str, place: int) -> dict[str, Any]:
     }
     try:
         response = site.call(
-            "POST", "wp/v2/media", content=media.content, headers=headers, accept=_NO_FILE, safe=False
+            "POST",
+            "wp/v2/media",
+            {"_fields": BRIEF},
+            content=media.content,
+            headers=headers,
+            accept=_NO_FILE,
+            safe=False,
         )
         if not response.is_success:
             raise Rejected("bad_media", words(response))
