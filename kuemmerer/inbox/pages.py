@@ -196,7 +196,7 @@ def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 def thread(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """The conversation alone, for the page that looks for news by itself."""
     found = cases.get(actor=request.actor, case_id=case_id)
-    return render(request, "inbox/_thread.html", _case_context(request, found, clock.now()))
+    return render(request, "inbox/_thread.html", _case_context(request, found, clock.now(), alone=True))
 
 
 @page("inbox.view", methods=("POST",))

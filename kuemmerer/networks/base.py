@@ -199,7 +199,6 @@ class Capabilities:
     media: bool = False
     listen: bool = False
     delete: bool = False
-    insights: bool = False
     refresh: bool = False
     actions: frozenset[Action] = frozenset()
 

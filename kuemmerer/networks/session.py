@@ -19,6 +19,7 @@ from kuemmerer.networks.errors import AuthExpired, NetworkError, OutcomeUnknown,
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SAFE_RETRIES = 2
 LONGEST_WAIT = timedelta(hours=24)
+SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +155,8 @@ class Session:
             except PrivateAddress as error:
                 raise Rejected("private_address") from error
             except TooLarge as error:
-                raise Rejected("too_large") from error
+                # Too large to read is what came back; what we sent may well have been taken.
+                raise (Rejected("too_large") if safe else OutcomeUnknown("cut")) from error
             except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects, ValueError) as error:
                 raise Rejected("bad_address") from error
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -177,13 +179,20 @@ class Session:
         self.rate_limit = parse_rate_limit(response.headers, self.now) or self.rate_limit
         if response.is_success or response.status_code == 304 or response.status_code in accept:
             return response
-        raise self._error(response, safe=safe, words=(words or default_words)(response))
+        raise self._error(response, safe=safe, words=self._redacted((words or default_words)(response)))
 
     def json(self, method: str, url: str, **kwargs: Any) -> Any:
         """Like `request`, the body parsed. HTML or broken JSON is an error, never passed on."""
         response = self.request(method, url, **kwargs)
         safe = kwargs.get("safe")
         return parse_json(response, safe=method in SAFE_METHODS if safe is None else safe)
+
+    def _redacted(self, words: str) -> str:
+        """The network's words without our secrets, should it repeat them."""
+        for value in self.secret.values():
+            if isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+                words = words.replace(value, "…")
+        return words
 
     def _error(self, response: httpx.Response, *, safe: bool, words: str) -> NetworkError:
         status = response.status_code

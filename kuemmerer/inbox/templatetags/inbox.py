@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django import template
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +15,7 @@ register = template.Library()
 SHORT = 4000
 """Characters of one message that a page shows; the rest is at the network."""
 
+_QUICK = frozenset({Action.LIKE, Action.UNLIKE, Action.APPROVE})
 _ICONS = {
     Action.LIKE: "heart",
     Action.UNLIKE: "heart-off",
@@ -47,3 +50,15 @@ def action_name(action: Action) -> str:
 def short(text: str) -> str:
     """The text, cut where it is endless: five megabytes of comment must not freeze a browser."""
     return text if len(text) <= SHORT else text[:SHORT] + " …"
+
+
+@register.filter
+def quick(actions: Sequence[Action]) -> list[Action]:
+    """The actions that are a button of their own."""
+    return [action for action in actions if action in _QUICK]
+
+
+@register.filter
+def slow(actions: Sequence[Action]) -> list[Action]:
+    """The actions that wait in a menu, since they change what others see."""
+    return [action for action in actions if action not in _QUICK]

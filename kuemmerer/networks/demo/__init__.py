@@ -60,7 +60,6 @@ class Demo(Connector):
         media=True,
         listen=True,
         delete=True,
-        insights=True,
         refresh=True,
         actions=frozenset(Action),
     )
