@@ -46,7 +46,7 @@ class Api:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         if self.session.settings.get("software") == "snac":
-            # It closes each connection without a word; on one used again, nobody knows whether a post arrived.
+            # It closes connections without a word; on one used again nobody knows whether a post arrived.
             headers["Connection"] = "close"
         return self.session.request(method, self.server + path, headers=headers, words=words, **kwargs)
 

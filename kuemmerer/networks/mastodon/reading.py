@@ -72,6 +72,8 @@ class Harvest:
     def items(self) -> list[Item]:
         found: dict[str, Item] = {}
         for status_id, status in self.threads.statuses.items():
+            if not self.threads.is_placed(status_id) and status_id not in self.notified:
+                continue
             found[status_id] = item(
                 status,
                 self.me,
@@ -112,6 +114,8 @@ def fetch(session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Ba
         after, more, reached = _backward(api, harvest, cursor)
     if not more:
         more = _watch(api, harvest, after)
+    else:
+        _note_counts(harvest, after)
     return Batch(items=harvest.items(), cursor=after, more=more, reached=reached)
 
 
@@ -194,19 +198,9 @@ def _taken(harvest: Harvest, notification: Record, cursor: Mapping[str, Any], af
             raise
         if error.code != "rate_limited":
             after["stuck"] = [notification_id, failures + 1]
-        # Half a conversation would be stored under the wrong root.
-        harvest.threads.statuses = {
-            key: value for key, value in harvest.threads.statuses.items() if not _half(harvest, key)
-        }
         return False
     after.pop("stuck", None)
     return True
-
-
-def _half(harvest: Harvest, status_id: str) -> bool:
-    """Whether the way from this status to its root is not known to the end."""
-    top = harvest.threads.statuses[harvest.threads.root(status_id)]
-    return bool(ident(top.get("in_reply_to_id"))) and status_id not in harvest.notified
 
 
 def _watch(api: Api, harvest: Harvest, after: dict[str, Any]) -> bool:
@@ -235,6 +229,16 @@ def _watch(api: Api, harvest: Harvest, after: dict[str, Any]) -> bool:
     if counts:
         after["replies"] = counts
     return left
+
+
+def _note_counts(harvest: Harvest, after: dict[str, Any]) -> None:
+    """Spare `_watch` the conversations that the notifications have just brought."""
+    known = after.get("replies")
+    counts = dict(known) if isinstance(known, Mapping) else {}
+    for status_id, status in harvest.threads.statuses.items():
+        if status_id in harvest.threads.asked and harvest.me.is_author(status):
+            counts[status_id] = number(status.get("replies_count")) or 0
+    after["replies"] = counts
 
 
 def _latest_of_ours(api: Api, me: Me) -> list[Record]:

@@ -23,7 +23,7 @@ class Threads:
         self.api = api
         self.calls = calls
         self.statuses: dict[str, Record] = {}
-        self._asked: set[str] = set()
+        self.asked: set[str] = set()
 
     def learn(self, statuses: Iterable[Record]) -> None:
         """Take statuses that came by another way. The first word counts: it came with the notification."""
@@ -39,7 +39,7 @@ class Threads:
         if self._is_open(status_id):
             self.ask(status_id)
         root = self.root(status_id)
-        if root != status_id and root not in self._asked:
+        if root != status_id and root not in self.asked:
             self.ask(root)
 
     def climb(self, status: Record) -> None:
@@ -51,7 +51,7 @@ class Threads:
 
     def ask(self, status_id: str) -> None:
         """One conversation. A server that refuses it leaves us with what we have."""
-        if status_id in self._asked:
+        if status_id in self.asked:
             return
         if self.calls <= 0:
             raise BudgetSpentError
@@ -62,7 +62,7 @@ class Threads:
             raise
         except NetworkError:
             context = {}
-        self._asked.add(status_id)
+        self.asked.add(status_id)
         self.learn(parts(context, "ancestors"))
         self.learn(parts(context, "descendants"))
 
@@ -76,6 +76,11 @@ class Threads:
             seen.add(parent)
             status_id = parent
 
+    def is_placed(self, status_id: str) -> bool:
+        """Whether the root of a status is known, or at least was asked for."""
+        top = self.root(status_id)
+        return top in self.asked or not ident(self.statuses[top].get("in_reply_to_id"))
+
     def _is_open(self, status_id: str) -> bool:
         """Whether there is anything above or below that we do not know yet."""
         status = self.statuses[status_id]
@@ -83,4 +88,4 @@ class Threads:
         if ident(self.statuses[root].get("in_reply_to_id")):
             return True
         # No answers, nothing to ask for; a server that does not count them is asked.
-        return root not in self._asked and (root != status_id or number(status.get("replies_count")) != 0)
+        return root not in self.asked and (root != status_id or number(status.get("replies_count")) != 0)
