@@ -12,7 +12,7 @@ from kuemmerer.networks.bluesky import threads
 from kuemmerer.networks.bluesky.api import POST, Api
 from kuemmerer.networks.bluesky.identifiers import parse_time, parse_uri
 from kuemmerer.networks.bluesky.items import CONVERSATION, REACTIONS, Reader
-from kuemmerer.networks.bluesky.notifications import Place, next_page
+from kuemmerer.networks.bluesky.notifications import Place, latest, next_page, too_old
 from kuemmerer.networks.bluesky.records import dig, number, objects, text
 from kuemmerer.networks.errors import NetworkError
 from kuemmerer.networks.session import Session
@@ -29,9 +29,10 @@ def fetch(session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Ba
     page = next_page(api, Place.read(cursor, since))
     gathered = Gathered(api, page.place.floor)
     gathered.take(page.notes)
-    swept = {key: cursor[key] for key in ("swept", "counts") if key in cursor}
+    swept = {key: cursor[key] for key in ("swept", "counts", "told") if key in cursor}
     more = page.more
     if not more and _due(swept, session.now):
+        swept["told"] = _take_late(api, gathered, swept.get("told"), page.place)
         swept, more = _sweep(api, gathered, swept, page.place.floor)
     return Batch(
         items=gathered.items(),
@@ -147,6 +148,26 @@ def _due(swept: Mapping[str, Any], now: datetime) -> bool:
     return last is None or not last <= now < last + SWEEP
 
 
+def _take_late(api: Api, gathered: Gathered, told: Any, place: Place) -> list[str]:
+    """Take what came to stand far below what was read; returns the marks of all that stands there now.
+
+    A bridge from another network delivers with the original's date, hours late, and hundreds of likes may
+    stand above it. So look now and then through the latest words alone.
+    """
+    try:
+        words = latest(api, tuple(CONVERSATION))
+    except NetworkError as error:
+        if not threads.tolerable(error):
+            raise
+        return told if isinstance(told, list) else []
+    before = {*told, *place.known} if isinstance(told, list) else None
+    if before is not None:
+        # At the very first time all of them have just been handed out by the backfill.
+        late = [note for name, note in words.items() if name not in before]
+        gathered.take(note for note in late if not too_old(note, place.floor))
+    return list(words)
+
+
 def _sweep(
     api: Api, gathered: Gathered, swept: Mapping[str, Any], floor: datetime
 ) -> tuple[dict[str, Any], bool]:
@@ -156,7 +177,7 @@ def _sweep(
     """
     counts = _counts(api, floor)
     if counts is None:
-        return dict(swept), False
+        return {**swept, "swept": api.session.now.isoformat()}, False
     before = swept.get("counts")
     known = {key: value for key, value in before.items() if key in counts} if isinstance(before, dict) else {}
     changed = [uri for uri, count in counts.items() if count != known.get(uri, 0)]
@@ -164,7 +185,7 @@ def _sweep(
         gathered.read_whole(uri)
         known[uri] = counts[uri]
     more = len(changed) > SWEPT_THREADS
-    return {"counts": known, "swept": "" if more else api.session.now.isoformat()}, more
+    return {**swept, "counts": known, "swept": "" if more else api.session.now.isoformat()}, more
 
 
 def _counts(api: Api, floor: datetime) -> dict[str, int] | None:

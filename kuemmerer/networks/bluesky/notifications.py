@@ -99,7 +99,7 @@ def next_page(api: Api, place: Place) -> Page:
     fresh = [
         note
         for name, note in marks.items()
-        if name not in place.known and name not in place.seen and not _too_old(note, place.floor)
+        if name not in place.known and name not in place.seen and not too_old(note, place.floor)
     ]
     walked = replace(
         place,
@@ -110,6 +110,13 @@ def next_page(api: Api, place: Place) -> Page:
     )
     now = api.session.now
     return Page(fresh, walked if more else _arrived(walked, now), more, reached=lowest)
+
+
+def latest(api: Api, reasons: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """The hundred latest notifications with one of these reasons, by their marks."""
+    params = {"limit": 100, "priority": "false", "reasons": list(reasons)}
+    answer = api.query("app.bsky.notification.listNotifications", **params)
+    return {mark(note): note for note in objects(answer, "notifications")}
 
 
 def mark(note: Mapping[str, Any]) -> str:
@@ -136,7 +143,7 @@ def _following(cursor: str, before: str, times: Sequence[datetime]) -> str:
     return cursor if cursor != before else ""
 
 
-def _too_old(note: Mapping[str, Any], floor: datetime) -> bool:
+def too_old(note: Mapping[str, Any], floor: datetime) -> bool:
     moment = parse_time(dig(note, "indexedAt"))
     return moment is not None and moment < floor
 

@@ -162,6 +162,27 @@ def test_many_silent_threads_are_read_a_few_at_a_time() -> None:
     assert not batch.more
 
 
+def test_a_mention_delivered_hours_late_below_many_likes_is_found() -> None:
+    net = Network()
+
+    def listing(request: httpx.Request) -> Any:
+        # The plain list shows only what stands above the late one.
+        return {
+            "notifications": [n for n in net.notes if n["reason"] in request.url.params.get_list("reasons")]
+        }
+
+    net.fake.methods["listNotifications"] = listing
+    net.note(net.post("told before"), "mention")
+    first = net.fetch({})
+    late = net.post("late", OTHER)
+    net.note(late, "mention")
+    assert net.fetch(first.cursor).items == []
+    later = {**first.cursor, "swept": (NOW - timedelta(hours=1)).isoformat()}
+    second = net.fetch(later)
+    assert [(item.remote_id, item.addressed) for item in second.items] == [(late, True)]
+    assert net.fetch({**second.cursor, "swept": ""}).items == []
+
+
 def test_old_answers_in_a_thread_open_no_case_again() -> None:
     net = Network()
     long_ago = (NOW - timedelta(days=90)).isoformat()
