@@ -28,6 +28,8 @@ from kuemmerer.networks.bluesky.xrpc import Refusal, ServerFault
 from kuemmerer.networks.errors import NetworkError, OutcomeUnknown, Rejected, Unsupported
 
 MAX_IMAGES = 4
+MAX_IMAGE_BYTES = 2_000_000
+"""What the network takes today; older servers take half of that and say so themselves."""
 MAX_UNITS, MAX_BYTES = 300, 3000
 
 
@@ -54,9 +56,12 @@ def check(draft: Draft) -> None:
         raise Rejected("empty")
     if facets.length(written) > MAX_UNITS or len(written.encode()) > MAX_BYTES:
         raise Rejected("too_long")
-    pictures = [media.content_type.startswith("image/") for media in draft.media]
-    if len(pictures) > MAX_IMAGES or not all(pictures):
+    if len(draft.media) > MAX_IMAGES or not all(_is_picture(media) for media in draft.media):
         raise Rejected("bad_media")
+
+
+def _is_picture(media: Media) -> bool:
+    return media.content_type.startswith("image/") and 0 < len(media.content) <= MAX_IMAGE_BYTES
 
 
 def publish(api: Api, draft: Draft, *, key: str) -> Delivered:

@@ -207,6 +207,7 @@ def test_a_link_becomes_a_card_and_beside_pictures_part_of_the_text() -> None:
         (draft(" \n "), "empty"),
         (draft(media=[Media(content=b"x", content_type="image/png")] * 5), "bad_media"),
         (draft(media=[Media(content=b"x", content_type="application/pdf")]), "bad_media"),
+        (draft(media=[Media(content=b"x" * 2_000_001, content_type="image/png")]), "bad_media"),
     ],
 )
 def test_what_the_network_would_refuse_is_refused_before_it_is_asked(bad: Draft, code: str) -> None:
