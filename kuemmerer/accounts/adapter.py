@@ -32,7 +32,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail whose links lead to the desk's own address.
 
-        allauth takes the Host header for them: a stranger could let somebody else's reset link lead elsewhere.
+        allauth takes the Host header for them: strangers could let somebody's reset link lead elsewhere.
         """
         if template_prefix == _NO_ACCOUNT:
             # It would write to any address that a stranger types in, and invite to sign up.

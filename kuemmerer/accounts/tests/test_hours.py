@@ -6,12 +6,14 @@ import contextlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kuemmerer.accounts.hours import checked_hours, format_day, parse_day
 from kuemmerer.core.errors import Invalid
 
+# A busy machine is no error.
+unhurried = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 times = st.one_of(
     st.builds(
         lambda hour, minute: f"{hour:02}:{minute:02}",
@@ -75,6 +77,7 @@ def test_a_week_that_never_opens_is_refused() -> None:
         checked_hours({"0": [], "9": [["09:00", "17:00"]]})
 
 
+@unhurried
 @given(weeks)
 def test_checked_hours_are_in_order_without_overlaps_and_stay_as_they_are(
     week: dict[str, list[list[str]]],
@@ -91,6 +94,7 @@ def test_checked_hours_are_in_order_without_overlaps_and_stay_as_they_are(
     assert {day: parse_day(format_day(spans)) for day, spans in hours.items()} == hours
 
 
+@unhurried
 @given(st.text())
 def test_no_text_breaks_the_reading_of_hours(text: str) -> None:
     with contextlib.suppress(Invalid):
