@@ -39,7 +39,6 @@ class CapabilitiesAnswer(Answer):
     media: bool
     listen: bool
     delete: bool
-    insights: bool
     actions: list[Action]
 
 
@@ -68,6 +67,7 @@ class NetworkAnswer(Answer):
                     secret=field.secret,
                 )
                 for field in connector.form
+                if field.key != connector.local_file
             ],
             sign_in=connector.oauth,
             capabilities=CapabilitiesAnswer(
@@ -76,7 +76,6 @@ class NetworkAnswer(Answer):
                 media=can.media,
                 listen=can.listen,
                 delete=can.delete,
-                insights=can.insights,
                 actions=sorted(can.actions),
             ),
         )

@@ -1,0 +1,23 @@
+"""Version 1 of the API: which apps' operations it has."""
+
+from __future__ import annotations
+
+from kuemmerer.api import workspace
+from kuemmerer.api.root import Api
+from kuemmerer.channels import api as channels
+from kuemmerer.inbox import api as inbox
+from kuemmerer.publishing import api as publishing
+
+api = Api(
+    title="Kümmerer",
+    version="1",
+    description=(
+        "All that the pages of the desk can do. Send the token of a workspace as `Authorization: Bearer …`. "
+        "Lists come a page at a time: while `next` is not null, send it as `after`. "
+        "Moments are ISO 8601 in UTC. Errors are problems (RFC 9457) with a stable `code`; their sentences "
+        "are German or English, by `Accept-Language`."
+    ),
+    prefix="/api/v1/",
+)
+api.mount([workspace.operations, channels.operations, inbox.operations, publishing.operations])
+urls = api.guarded_urls
