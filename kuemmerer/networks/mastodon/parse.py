@@ -46,6 +46,8 @@ _KEPT = [
     "favourited",
     "reblogged",
 ]
+LONGEST = 2000
+"""How many characters of one field are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,9 @@ class Me:
     account_id: str = ""
     username: str = ""
     domain: str = ""
-    mentions_hidden: bool = False
-    """Whether the server leaves our own account out of a status' mentions (snac does)."""
+    on_snac: bool = False
+    """snac leaves our own account out of the mentions, says `private` for what only those mentioned may read,
+    and calls every text English."""
 
     @property
     def address(self) -> str:
@@ -69,7 +72,7 @@ class Me:
             account_id=text(settings.get("account_id")),
             username=text(settings.get("username")),
             domain=text(settings.get("domain")),
-            mentions_hidden=settings.get("software") == "snac",
+            on_snac=settings.get("software") == "snac",
         )
 
     def is_author(self, status: Record) -> bool:
@@ -78,7 +81,7 @@ class Me:
     def is_mentioned(self, status: Record) -> bool:
         if any(self.is_me(mention) for mention in parts(status, "mentions")):
             return True
-        return self.mentions_hidden and bool(
+        return self.on_snac and bool(
             re.search(
                 rf"(?<![\w@/.])@{re.escape(self.username)}(?:@{re.escape(self.domain)}(?![\w.-])|(?![\w@]))",
                 content(status),
@@ -128,8 +131,15 @@ def item(
     created = moment(status.get("created_at")) or now
     mentioned = me.is_mentioned(status) or notified == MENTION
     recent = since is None or created >= since
+    seen_by = visibility(status)
+    if me.on_snac and seen_by is Visibility.FOLLOWERS:
+        seen_by = Visibility.DIRECT
     return Item(
-        kind=_kind(status, me, mentioned=mentioned, quoting=notified == QUOTE),
+        kind=(
+            Kind.MESSAGE
+            if seen_by is Visibility.DIRECT
+            else _kind(status, me, mentioned=mentioned, quoting=notified == QUOTE)
+        ),
         remote_id=ident(status.get("id")),
         thread_id=thread_id,
         author=person(part(status, "account"), me.domain),
@@ -138,9 +148,9 @@ def item(
         title=tidy(text(status.get("spoiler_text"))),
         parent_id=ident(status.get("in_reply_to_id")) or (quoted_id(status) if notified == QUOTE else ""),
         url=web(status.get("url")) or web(status.get("uri")),
-        language=text(status.get("language")),
+        language="" if me.on_snac else text(status.get("language")),
         edited_at=moment(status.get("edited_at")),
-        visibility=visibility(status),
+        visibility=seen_by,
         ours=ours,
         addressed=not ours and (bool(notified) or (recent and (mentioned or me.is_answered(status)))),
         raw=raw(status, me),
@@ -148,8 +158,6 @@ def item(
 
 
 def _kind(status: Record, me: Me, *, mentioned: bool, quoting: bool) -> Kind:
-    if visibility(status) is Visibility.DIRECT:
-        return Kind.MESSAGE
     if quoting and not me.is_author(status):
         return Kind.QUOTE
     if not ident(status.get("in_reply_to_id")):
@@ -220,7 +228,8 @@ def visibility(status: Record) -> Visibility:
 
 def raw(status: Record, me: Me) -> dict[str, Any]:
     """The part of the record that is kept. `answer_to` is whom an answer addresses, the author first."""
-    kept = {key: status[key] for key in _KEPT if isinstance(status.get(key), (str, int, bool))}
+    kept: dict[str, Any] = {key: status[key] for key in _KEPT if isinstance(status.get(key), (int, bool))}
+    kept |= {key: tidy(status[key][:LONGEST]) for key in _KEPT if isinstance(status.get(key), str)}
     people = [part(status, "account"), *parts(status, "mentions")]
     accts = [text(someone.get("acct")).lstrip("@") for someone in people if not me.is_me(someone)]
     kept["answer_to"] = list(dict.fromkeys(acct for acct in accts if acct))

@@ -297,6 +297,15 @@ def test_the_account_itself_is_recognised_by_name_where_mentions_leave_it_out() 
     assert [item.addressed for item in batch.items] == [False, False]
 
 
+def test_what_snac_calls_private_is_a_message() -> None:
+    server = FakeMastodon()
+    server.write("1", "@desk vertraulich", visibility="private", language="en", replies_count=0)
+    server.notify("n", "mention", "1")
+    item = sync(server, software="snac")[0]["1"]
+    assert (item.kind, item.visibility, item.language) == (Kind.MESSAGE, Visibility.DIRECT, "")
+    assert sync(server)[0]["1"].visibility == Visibility.FOLLOWERS
+
+
 # ---- refresh
 
 
