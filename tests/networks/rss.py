@@ -1,12 +1,10 @@
-"""A feed as its readers see it: the one of a real WordPress, and odd ones from a small server of our own."""
+"""A feed as its readers see it: the one of a real WordPress."""
 
 from __future__ import annotations
 
 import html
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -59,50 +57,3 @@ class FeedWorld(World):
 def servers(folder: Path) -> Iterator[Callable[[], World]]:
     with wordpress.run(folder) as server:
         yield lambda: FeedWorld(server)
-
-
-class OddServer:
-    """Answers each path with what was put there: (status, headers, body). Remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, tuple[int, Mapping[str, str], bytes]] = {}
-        self.asked: list[tuple[str, Mapping[str, str]]] = []
-        self.url = ""
-
-    def put(self, path: str, body: bytes | str, status: int = 200, **headers: str) -> str:
-        content = body.encode() if isinstance(body, str) else body
-        self.pages[path] = (
-            status,
-            {name.replace("_", "-"): value for name, value in headers.items()},
-            content,
-        )
-        return self.url + path
-
-
-@contextmanager
-def odd_server() -> Iterator[OddServer]:
-    odd = OddServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            odd.asked.append((self.path, dict(self.headers.items())))
-            status, headers, body = odd.pages.get(self.path, (404, {}, b""))
-            if headers.get("ETag") and self.headers.get("If-None-Match") == headers["ETag"]:
-                status, body = 304, b""
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        odd.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield odd
-        server.shutdown()
-        thread.join()

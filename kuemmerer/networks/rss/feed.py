@@ -21,15 +21,14 @@ MAX_BYTES = 5_000_000
 MAX_ENTRIES = 500
 MAX_TEXT = 2_000
 MAX_ID = 400
-_SUBSET = re.compile(rb"<!DOCTYPE[^>\[]{0,1000}\[.*?\]\s*>", re.DOTALL | re.IGNORECASE)
+_DECLARES = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _IS_A_FEED = re.compile(rb"<(?:\w+:)?(?:rss|feed|rdf)\b", re.IGNORECASE)
-_LINK_TAG = re.compile(r"<link\b[^>]{1,2000}>", re.IGNORECASE)
+_LINK_TAG = re.compile(r"<link\b[^<>]{1,2000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _FEED_TYPES = {"application/rss+xml", "application/atom+xml", "application/rdf+xml"}
 # Blogs put pictures in the place of emoji; the sign itself is in `alt`.
-_EMOJI = re.compile(
-    r"""<img\b(?=[^>]{0,1000}(?:emoji|smiley))[^>]{0,1000}?\balt="([^"]{1,100})"[^>]{0,1000}>"""
-)
+_EMOJI = re.compile(r"<img\b[^<>]{0,1000}(?:emoji|smiley)[^<>]{0,1000}>")
+_ALT = re.compile(r'\balt="([^"]{1,100})"')
 _SPACE = re.compile(r"\s+")
 
 
@@ -56,11 +55,17 @@ class Feed:
 
 def parse(content: bytes, *, address: str, content_type: str = "") -> Feed | None:
     """The feed in these bytes, however badly made; None if it is none."""
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        content = re.sub(
+            r"^<\?xml[^>]*\?>", "", content.decode("utf-16", "replace").lstrip("\ufeff")
+        ).encode()
+        content_type = "application/xml; charset=utf-8"
     if not _IS_A_FEED.search(content[:20_000]):
         return None
-    # Entities that a document declares for itself are the classic bomb; html's own are known without.
-    content = _SUBSET.sub(b"", content[:100_000], count=1) + content[100_000:]
-    headers = {"content-location": address, **({"content-type": content_type} if content_type else {})}
+    # Entities that a document declares for itself are the classic bomb; those of HTML are known without.
+    content = _DECLARES.sub(b"<!ELEMENT", content)
+    # Without our own address: feedparser would make every id an address under it, new ones after each move.
+    headers = {"content-type": content_type} if content_type else {}
     try:
         # As a stream: given bytes, feedparser takes them for the name of a file first.
         found = feedparser.parse(io.BytesIO(content), response_headers=headers, sanitize_html=False)
@@ -74,7 +79,7 @@ def parse(content: bytes, *, address: str, content_type: str = "") -> Feed | Non
     return Feed(
         title=line(head.get("title")) or line(urlsplit(address).hostname),
         about=words(head.get("subtitle"), 500),
-        url=web_address(head.get("link")),
+        url=_absolute(head.get("link"), address),
         language=line(head.get("language")).lower()[:16],
         entries=_newest([entry for entry in read if entry]),
     )
@@ -90,7 +95,9 @@ def _newest(entries: list[Entry]) -> list[Entry]:
 
 
 def _entry(found: Mapping[str, Any], address: str) -> Entry | None:
-    title, url = line(found.get("title")), web_address(found.get("link"))
+    title, link = line(found.get("title")), found.get("link")
+    # An RSS id counts as a link unless it says otherwise, and few say so.
+    url = "" if link == found.get("id") and not web_address(link) else _absolute(link, address)
     markup = _longest_text(found)
     identity = str(found.get("id") or "").strip() or url or title
     if not identity or not (title or markup or url):
@@ -110,6 +117,13 @@ def _entry(found: Mapping[str, Any], address: str) -> Entry | None:
         digest=hashlib.blake2s(shown.encode("utf-8", "replace"), digest_size=5).hexdigest(),
         raw={"author": line(found.get("author")), "tags": _tags(found), "feed": address},
     )
+
+
+def _absolute(link: Any, address: str) -> str:
+    try:
+        return web_address(urljoin(address, link.strip())) if isinstance(link, str) and link.strip() else ""
+    except ValueError:
+        return ""
 
 
 def _longest_text(found: Mapping[str, Any]) -> str:
@@ -143,11 +157,16 @@ def words(markup: Any, length: int) -> str:
     """Plain text of a feed's HTML, cut at `length` characters."""
     if not isinstance(markup, str):
         return ""
-    markup = _EMOJI.sub(r"\1", markup[: 4 * MAX_CHARACTERS])
+    markup = _EMOJI.sub(_sign, markup[: 4 * MAX_CHARACTERS])
     flat = _SPACE.sub(" ", markup) if "<" in markup else markup
     paragraphs = re.sub(r"(</(?:p|blockquote|pre|ul|ol|h[1-6])\s*>)\s*", r"\1\n", flat, flags=re.IGNORECASE)
     text = re.sub(r"\n ", "\n", plain(paragraphs))
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def _sign(image: re.Match[str]) -> str:
+    alt = _ALT.search(image.group())
+    return alt.group(1) if alt else ""
 
 
 def line(value: Any) -> str:

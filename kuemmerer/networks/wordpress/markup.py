@@ -7,12 +7,11 @@ import re
 
 from kuemmerer.networks.text import MAX_CHARACTERS, plain, tidy
 
-_IMAGE = re.compile(
-    r"""<img\b[^>]{0,2000}?\balt\s*=\s*(?:"([^"]{0,500})"|'([^']{0,500})')[^>]{0,2000}>""", re.I
-)
-_LINK = re.compile(
-    r"""<a\b[^>]{0,1000}?\bhref\s*=\s*["']?([^"'\s>]{1,2000})[^>]{0,1000}>(.{0,1000}?)</a>""", re.I | re.S
-)
+# Tags are taken whole, with no `<` in them, and searched then: a pattern across tags is slow on hostile text.
+_IMAGE = re.compile(r"<img\b[^<>]{0,2000}>", re.I)
+_ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.I)
+_LINK = re.compile(r"<a\b([^<>]{0,2000})>((?:(?!<a\b).){0,1000}?)</a>", re.I | re.S)
+_HREF = re.compile(r"""\bhref\s*=\s*["']?([^"'\s>]+)""", re.I)
 _TAGS = re.compile(r"<[^>]{0,2000}>")
 _AFTER_BREAK = re.compile(r"(<br\s*/?>)[ \t]*\n?[ \t]*", re.I)
 _PARAGRAPH_END = re.compile(r"(</(?:p|blockquote|pre|ul|ol|h[1-6]|figure|table)\s*>)\s*", re.I)
@@ -41,14 +40,22 @@ def readable(markup: str, *, raw: bool) -> str:
         text = _SPACE.sub(" ", text)
     text = _AFTER_BREAK.sub(r"\1", text)
     text = _PARAGRAPH_END.sub(r"\1\n", text)
-    text = _IMAGE.sub(lambda match: match.group(1) or match.group(2) or "", text)
+    text = _IMAGE.sub(_described, text)
     text = _LINK.sub(_spell_out, text)
     return re.sub(r"\n +", "\n", plain(text)) if not raw else plain(text)
 
 
+def _described(match: re.Match[str]) -> str:
+    """An image by its description: emoji and smileys are images with the sign itself in there."""
+    alt = _ALT.search(match.group())
+    return (alt.group(1) or alt.group(2) or "") if alt else ""
+
+
 def _spell_out(match: re.Match[str]) -> str:
     """A link whose text hides its target gets the target behind it."""
-    target, shown = match.groups()
+    attributes, shown = match.groups()
+    href = _HREF.search(attributes)
+    target = href.group(1) if href else ""
     seen = html.unescape(_TAGS.sub("", shown)).strip()
     aim = html.unescape(target)
     if not aim.lower().startswith(("http://", "https://")) or _bare(seen) in {"", _bare(aim)}:

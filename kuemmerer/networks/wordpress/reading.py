@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kuemmerer.networks.base import Batch, Item, Status
-from kuemmerer.networks.errors import Rejected
+from kuemmerer.networks.errors import Rejected, TryLater
 from kuemmerer.networks.wordpress.records import (
     COMMENT_FIELDS,
     POST_FIELDS,
@@ -291,7 +291,9 @@ class Reader:
         """A page, a product or the like: the comment's own link says under which route it lives."""
         try:
             record = self.site.get(f"wp/v2/comments/{comment}", {"_fields": "_links"}) if comment else {}
-        except Rejected:
+        except (Rejected, TryLater) as error:
+            if isinstance(error, TryLater) and error.code != "bad_answer":
+                raise
             return []
         up = _mapping(record.get("_links")).get("up")
         links = up if isinstance(up, list) else []

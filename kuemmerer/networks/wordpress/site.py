@@ -53,7 +53,7 @@ _CODES = {
 }
 _BY_STATUS = {403: "no_permission", 404: "gone", 410: "gone", 413: "too_long"}
 _API_LINK = "https://api.w.org/"
-_LINK_TAG = re.compile(r"<link\b[^>]{0,500}>", re.IGNORECASE)
+_LINK_TAG = re.compile(r"<link\b[^<>]{0,500}>", re.IGNORECASE)
 _HREF = re.compile(r"""href\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _TYPED_TOO_MUCH = re.compile(r"/(?:wp-admin|wp-json|wp-login\.php|xmlrpc\.php|index\.php)(?:/.*)?$")
 
