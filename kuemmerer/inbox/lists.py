@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -146,8 +145,8 @@ def _behind(mark: str, *, by_due: bool) -> Q:
     """The rows after a mark."""
     try:
         text, pk = json.loads(base64.urlsafe_b64decode(mark.encode()))
-        moment, pk = datetime.fromisoformat(text), int(pk)
-    except (ValueError, TypeError, binascii.Error) as error:
+        moment, pk = datetime.fromisoformat(text).astimezone(UTC), int(pk)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Invalid(_("This page mark is not valid."), field="after", code="bad_cursor") from error
     # Not "later, or at the same time with a greater id": over an OR no database walks along one index.
     if by_due:

@@ -56,8 +56,6 @@ def write(
     Raises Invalid (empty, too long), Conflict (channel cannot answer), NotFound, Forbidden.
     """
     actor.need("inbox.reply")
-    if key and (known := Reply.objects.filter(workspace=actor.workspace, case_id=case_id, key=key).first()):
-        return known
     case = (
         Case.objects.select_for_update()
         .select_related("channel")
@@ -66,6 +64,9 @@ def write(
     )
     if case is None:
         raise NotFound(_("This case does not exist (any more)."))
+    # Behind the lock of the case: of two calls at once the later one finds what the first has written.
+    if key and (known := Reply.objects.filter(case=case, key=key).first()):
+        return known
     if not case.channel.connector.can.reply:
         raise Conflict(_("This network takes no answers."))
     if not Channel.objects.filter(pk=case.channel_id, credential__isnull=False).exists():
