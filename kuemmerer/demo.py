@@ -64,12 +64,20 @@ def _texts(actor: Actor, now: datetime) -> None:
     for color, name in enumerate((_("Praise"), _("Question"), _("Order"), _("Complaint")), 1):
         library.save_label(actor=actor, name=name, color=color, now=now)
     for name, text in (
-        (_("Thanks for the praise"), _("Thank you so much, {first_name}! We will tell the bakehouse. – {agent}")),
+        (
+            _("Thanks for the praise"),
+            _("Thank you so much, {first_name}! We will tell the bakehouse. – {agent}"),
+        ),
         (
             _("We look into it"),
-            _("Hello {first_name}, we are sorry. We look into it right away and come back to you today. – {agent}"),
+            _(
+                "Hello {first_name}, we are sorry. We look into it right away and come back to you today. – {agent}"
+            ),
         ),
-        (_("Opening hours"), _("Hello {first_name}, we are open Monday to Saturday from 7 am to 6 pm. – {agent}")),
+        (
+            _("Opening hours"),
+            _("Hello {first_name}, we are open Monday to Saturday from 7 am to 6 pm. – {agent}"),
+        ),
     ):
         library.save_reply(actor=actor, name=name, text=text, now=now)
 

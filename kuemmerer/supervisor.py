@@ -31,7 +31,9 @@ class _Child:
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen([sys.executable, "-m", "kuemmerer", self.command], preexec_fn=_die_with_parent)  # noqa: S603, PLW1509
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "kuemmerer", self.command], preexec_fn=_die_with_parent
+        )  # noqa: S603, PLW1509
 
     def look_after(self) -> None:
         """Notice a death, and start anew when its pause is over."""
@@ -39,7 +41,10 @@ class _Child:
         if self.process is not None and self.process.poll() is not None:
             code = self.process.returncode
             self.pause = 1.0 if now - self.started > 60 else min(self.pause * 2, LONGEST_PAUSE)
-            print(f"kuemmerer: {self.command} ended with {code}; starting it again in {self.pause:.0f} s", file=sys.stderr)  # noqa: T201
+            print(
+                f"kuemmerer: {self.command} ended with {code}; starting it again in {self.pause:.0f} s",
+                file=sys.stderr,
+            )  # noqa: T201
             self.process, self.start_at = None, now + self.pause
         if self.process is None and now >= self.start_at:
             self.start()

@@ -11,5 +11,7 @@ class ChannelsConfig(AppConfig):
         from kuemmerer.web import shell
 
         shell.add_entry(
-            shell.Entry(label=_("Channels"), url_name="channels", icon="radio", permission="channels.view", order=50)
+            shell.Entry(
+                label=_("Channels"), url_name="channels", icon="radio", permission="channels.view", order=50
+            )
         )

@@ -136,7 +136,10 @@ def _log_in(actor: Actor, connector: base.Connector, values: dict[str, str], now
     if connector.local_file:
         folder = settings.DATA_DIR / "networks"
         folder.mkdir(mode=0o700, exist_ok=True)
-        values = {**values, connector.local_file: str(folder / f"{actor.workspace.pk}{connector.local_suffix}")}
+        values = {
+            **values,
+            connector.local_file: str(folder / f"{actor.workspace.pk}{connector.local_suffix}"),
+        }
     try:
         return connector.connect(_blank_session(now), values)
     except NetworkError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import models, transaction
 
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.networks import base
@@ -60,8 +60,7 @@ def store(*, channel: Channel, items: Sequence[base.Item], gone: Sequence[str] =
             lost.deleted_at, lost.seq = now, seq
             changed.append(lost)
     Interaction.objects.bulk_create(new, batch_size=500)
-    if changed:
-        Interaction.objects.bulk_update(changed, _CHANGEABLE, batch_size=100)
+    save_all(Interaction, changed, _CHANGEABLE)
     fields: dict[str, object] = {"seq": seq, "fetched": locked.fetched + len(new)}
     if any(not i.ours for i in new):
         fields["news_at"] = now
@@ -84,6 +83,14 @@ _CHANGEABLE = [
     "addressed",
     "kind",
 ]
+
+
+def save_all(model: type[models.Model], rows: Sequence[models.Model], fields: Sequence[str]) -> None:
+    """Write `fields` of many stored rows at once."""
+    # Not bulk_update: its CASE WHEN for each row and field takes Django longer to build than all else together.
+    model._default_manager.bulk_create(
+        rows, batch_size=500, update_conflicts=True, unique_fields=["id"], update_fields=fields
+    )
 
 
 def _cut(remote_id: str) -> str:
@@ -124,10 +131,7 @@ def _authors(channel: Channel, people: Iterable[base.Person], now: datetime) -> 
             for name, value in fresh.items():
                 setattr(author, name, value)
             stale.append(author)
-    if stale:
-        Author.objects.bulk_update(
-            stale, ["handle", "name", "url", "avatar_url", "about", "followers"], batch_size=100
-        )
+    save_all(Author, stale, ["handle", "name", "url", "avatar_url", "about", "followers"])
     return found
 
 

@@ -39,7 +39,9 @@ class ConnectForm(forms.Form):
             widget = (
                 forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"})
                 if field.secret
-                else forms.TextInput(attrs={"placeholder": field.placeholder, "autocomplete": "off", "spellcheck": "false"})
+                else forms.TextInput(
+                    attrs={"placeholder": field.placeholder, "autocomplete": "off", "spellcheck": "false"}
+                )
             )
             self.fields[field.key] = forms.CharField(
                 label=str(field.label),
@@ -70,15 +72,25 @@ class ConnectForm(forms.Form):
 
     def extras(self) -> dict[str, Any]:
         days = self.cleaned_data.get("days")
-        return {"name": self.cleaned_data.get("name", ""), "days": connections.BACKFILL_DAYS if days is None else days}
+        return {
+            "name": self.cleaned_data.get("name", ""),
+            "days": connections.BACKFILL_DAYS if days is None else days,
+        }
 
 
 @page("channels.view")
 def channels(request: WorkspaceRequest) -> HttpResponse:
     """All channels with their state."""
     now = clock.now()
-    rows = Channel.objects.filter(workspace=request.actor.workspace).select_related("credential").order_by("name")
-    context = {"cards": [_card(channel, now) for channel in rows], "can_manage": request.actor.can("channels.manage")}
+    rows = (
+        Channel.objects.filter(workspace=request.actor.workspace)
+        .select_related("credential")
+        .order_by("name")
+    )
+    context = {
+        "cards": [_card(channel, now) for channel in rows],
+        "can_manage": request.actor.can("channels.manage"),
+    }
     template = "channels/_cards.html" if request.htmx else "channels/channels.html"  # type: ignore[attr-defined]
     return render(request, template, context)
 
@@ -108,7 +120,9 @@ def _state(channel: Channel, credential: Credential | None, now: datetime) -> tu
     if channel.state == Channel.State.PAUSED:
         return "idle", _("Paused")
     if channel.problem:
-        return ("bad" if now - (channel.synced_at or channel.connected_at) > SILENT_AFTER else "warn"), _("Trouble")
+        return ("bad" if now - (channel.synced_at or channel.connected_at) > SILENT_AFTER else "warn"), _(
+            "Trouble"
+        )
     if channel.backfilled_at is None:
         return "warn", _("Fetching older messages")
     return "ok", _("Working")
@@ -157,7 +171,9 @@ def _oauth_only(connector: Connector) -> bool:
     return connector.oauth and {f.key for f in connector.form} <= set(connector.oauth_fields)
 
 
-def _start_sign_in(request: WorkspaceRequest, connector: Connector, form: ConnectForm, channel: Channel | None) -> str:
+def _start_sign_in(
+    request: WorkspaceRequest, connector: Connector, form: ConnectForm, channel: Channel | None
+) -> str:
     return connections.start_sign_in(
         actor=request.actor,
         network=connector.key,
@@ -183,7 +199,9 @@ def _logged_in(
         )
     else:
         connections.reconnect(actor=request.actor, channel_id=channel.pk, values=form.values(), now=now)
-    messages.success(request, _("%(name)s is connected. Comments arrive in a moment.") % {"name": channel.name})
+    messages.success(
+        request, _("%(name)s is connected. Comments arrive in a moment.") % {"name": channel.name}
+    )
     return redirect("channels", request.actor.workspace.slug)
 
 
@@ -204,7 +222,9 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     except DeskError as error:
         messages.error(request, str(error))
         return redirect("channel-choose", slug)
-    messages.success(request, _("%(name)s is connected. Comments arrive in a moment.") % {"name": channel.name})
+    messages.success(
+        request, _("%(name)s is connected. Comments arrive in a moment.") % {"name": channel.name}
+    )
     return redirect("channels", slug)
 
 
@@ -215,7 +235,9 @@ def deed(request: WorkspaceRequest, channel_id: int) -> HttpResponse:
     match request.POST.get("do", ""):
         case "test":
             person = connections.test(actor=actor, channel_id=channel_id, now=now)
-            messages.success(request, _("The connection works: %(name)s.") % {"name": person.handle or person.name})
+            messages.success(
+                request, _("The connection works: %(name)s.") % {"name": person.handle or person.name}
+            )
         case "sync":
             connections.sync_now(actor=actor, channel_id=channel_id, now=now)
             messages.info(request, _("The channel is being synced."))
@@ -232,10 +254,14 @@ def disconnect(request: WorkspaceRequest, channel_id: int) -> HttpResponse:
     channel = connections.get(actor=request.actor, channel_id=channel_id)
     choice = request.POST.get("what", "")
     if request.method == "POST" and choice in {"keep", "erase"}:
-        connections.disconnect(actor=request.actor, channel_id=channel.pk, erase=choice == "erase", now=clock.now())
+        connections.disconnect(
+            actor=request.actor, channel_id=channel.pk, erase=choice == "erase", now=clock.now()
+        )
         messages.success(request, _("%(name)s is disconnected.") % {"name": channel.name})
         return redirect("channels", request.actor.workspace.slug)
-    return render(request, "channels/disconnect.html", {"channel": channel, "unchosen": request.method == "POST"})
+    return render(
+        request, "channels/disconnect.html", {"channel": channel, "unchosen": request.method == "POST"}
+    )
 
 
 @add_banners
@@ -265,7 +291,9 @@ def _banners(actor: Actor, now: datetime) -> list[Banner]:
         found.append(_banner("danger", text, silent, url, gettext_lazy("Have a look")))
     if soon := list(expiring.values_list("name", flat=True)[:5]):
         text = ngettext(
-            "The access to %(names)s expires within a week.", "The accesses to %(names)s expire within a week.", len(soon)
+            "The access to %(names)s expires within a week.",
+            "The accesses to %(names)s expire within a week.",
+            len(soon),
         )
         found.append(_banner("warning", text, soon, url, gettext_lazy("Reconnect")))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership, Workspace
+from kuemmerer.channels import interactions
 from kuemmerer.channels.models import WORDS, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
@@ -62,25 +63,22 @@ def open_from_channel(channel: Channel) -> int:
 
 
 def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
-    workspace = channel.workspace
     known = set(
         CaseInteraction.objects.filter(interaction__in=batch).values_list("interaction_id", flat=True)
     )
     words = [i for i in batch if _opens_case(i) and i.pk not in known]
-    cases = _cases_for(channel, words)
     fresh: dict[tuple[int, int], list[Interaction]] = defaultdict(list)
     for interaction in words:
         fresh[interaction.thread_id, interaction.author_id].append(interaction)
-    CaseInteraction.objects.bulk_create(
-        [CaseInteraction(case=cases[i.thread_id, i.author_id], interaction=i) for i in words], batch_size=500
-    )
-    hours = BusinessHours.of(workspace)
+    cases = _cases_for(channel, fresh)
+    hours = BusinessHours.of(channel.workspace)
     for key, new in fresh.items():
         _add_words(cases[key], new, channel, hours)
-    Case.objects.bulk_update(
-        [cases[key] for key in fresh],
-        ["status", "kind", "excerpt", "last_at", "unanswered_since", "due_at", "snoozed_until", "closed_at"],
-        batch_size=100,
+    touched = list(cases.values())
+    interactions.save_all(Case, [case for case in touched if case.pk is not None], _WORDS_CHANGE)
+    Case.objects.bulk_create([case for case in touched if case.pk is None], batch_size=500)
+    CaseInteraction.objects.bulk_create(
+        [CaseInteraction(case=cases[i.thread_id, i.author_id], interaction=i) for i in words], batch_size=500
     )
     _own_answers(channel, [i for i in batch if i.ours])
     _withdrawn([i for i in batch if i.deleted_at is not None and i.pk in known])
@@ -97,31 +95,42 @@ def _opens_case(interaction: Interaction) -> bool:
     )
 
 
-def _cases_for(channel: Channel, words: Sequence[Interaction]) -> dict[tuple[int, int], Case]:
-    """The case of each (thread, author), made where there is none."""
-    wanted = {(i.thread_id, i.author_id): i for i in words}
-    threads = {thread for thread, _author in wanted}
+_WORDS_CHANGE = [
+    "status",
+    "kind",
+    "excerpt",
+    "last_at",
+    "unanswered_since",
+    "due_at",
+    "snoozed_until",
+    "closed_at",
+]
+
+
+def _cases_for(
+    channel: Channel, fresh: Mapping[tuple[int, int], Sequence[Interaction]]
+) -> dict[tuple[int, int], Case]:
+    """The case of each (thread, author); a new one, not yet stored, where there is none."""
+    threads = {thread for thread, _author in fresh}
+    authors = {author for _thread, author in fresh}
     found = {
         (case.thread_id, case.author_id): case
-        for case in Case.objects.select_for_update().filter(thread__in=threads)
-        if (case.thread_id, case.author_id) in wanted
+        for case in Case.objects.select_for_update().filter(thread__in=threads, author__in=authors)
+        if (case.thread_id, case.author_id) in fresh
     }
-    missing = [
-        Case(
-            workspace_id=channel.workspace_id,
-            channel=channel,
-            thread_id=thread,
-            author_id=author,
-            kind=first.kind,
-            opened_at=first.created_at,
-            last_at=first.created_at,
-            status=Status.CLOSED,
-        )
-        for (thread, author), first in wanted.items()
-        if (thread, author) not in found
-    ]
-    Case.objects.bulk_create(missing, batch_size=500)
-    return found | {(case.thread_id, case.author_id): case for case in missing}
+    for (thread, author), new in fresh.items():
+        if (thread, author) not in found:
+            found[thread, author] = Case(
+                workspace_id=channel.workspace_id,
+                channel=channel,
+                thread_id=thread,
+                author_id=author,
+                kind=new[0].kind,
+                opened_at=new[0].created_at,
+                last_at=new[0].created_at,
+                status=Status.CLOSED,
+            )
+    return found
 
 
 def _add_words(case: Case, new: Sequence[Interaction], channel: Channel, hours: BusinessHours) -> None:

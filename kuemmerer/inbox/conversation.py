@@ -47,7 +47,9 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
     actor.need("inbox.view")
     interactions, earlier = _interactions(case, MOST if whole else NEWEST)
     replies = list(
-        Reply.objects.filter(case__thread=case.thread_id).select_related("author", "interaction__author").order_by("id")
+        Reply.objects.filter(case__thread=case.thread_id)
+        .select_related("author", "interaction__author")
+        .order_by("id")
     )
     ours = {reply.remote_id for reply in replies if reply.remote_id}
     own = set(
@@ -84,7 +86,9 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
 
 
 def _moves(reply: Reply) -> bool:
-    return reply.state in {State.PENDING, State.SENDING} or (reply.state == State.UNKNOWN and reply.next_at is not None)
+    return reply.state in {State.PENDING, State.SENDING} or (
+        reply.state == State.UNKNOWN and reply.next_at is not None
+    )
 
 
 def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
@@ -123,5 +127,8 @@ def _with_days(entries: list[Entry], actor: Actor) -> list[Entry]:
 def earlier_cases(case: Case) -> list[Case]:
     """The author's other cases, newest first."""
     return list(
-        Case.objects.filter(author=case.author_id).exclude(pk=case.pk).select_related("channel").order_by("-last_at")[:8]
+        Case.objects.filter(author=case.author_id)
+        .exclude(pk=case.pk)
+        .select_related("channel")
+        .order_by("-last_at")[:8]
     )

@@ -126,7 +126,11 @@ def _filtered(
     if label_id is not None:
         cases = cases.filter(Exists(CaseLabel.objects.filter(case=OuterRef("pk"), label_id=label_id)))
     if search:
-        words = Q(excerpt__icontains=search) | Q(author__name__icontains=search) | Q(author__handle__icontains=search)
+        words = (
+            Q(excerpt__icontains=search)
+            | Q(author__name__icontains=search)
+            | Q(author__handle__icontains=search)
+        )
         cases = cases.filter(words)
     return cases
 

@@ -55,7 +55,9 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
     actor = request.actor
     filters = _filters(request.GET)
     found = lists.case_list(actor=actor, now=now, after=request.GET.get("after") or None, **filters)
-    kept = {k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v}
+    kept = {
+        k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
+    }
     base = reverse("inbox", args=[actor.workspace.slug])
     return {
         "rows": [_row(actor, case, kept, now, current) for case in found.cases],
@@ -66,7 +68,9 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
                 "label": label,
                 "url": f"{base}?{urlencode({**{k: v for k, v in kept.items() if k in {'channel', 'label'}}, 'view': view})}",
                 "current": filters["view"] == view,
-                "count": lists.shown_count(lists.count(actor=actor, view=view, now=now)) if view != lists.View.ALL else "",
+                "count": lists.shown_count(lists.count(actor=actor, view=view, now=now))
+                if view != lists.View.ALL
+                else "",
             }
             for view, label in lists.LABELS.items()
         ],
@@ -78,7 +82,9 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
     }
 
 
-def _row(actor: Actor, case: Case, kept: Mapping[str, str], now: datetime, current: int | None) -> dict[str, Any]:
+def _row(
+    actor: Actor, case: Case, kept: Mapping[str, str], now: datetime, current: int | None
+) -> dict[str, Any]:
     url = reverse("case", args=[actor.workspace.slug, case.pk])
     return {
         "id": case.pk,
@@ -123,7 +129,9 @@ def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra:
     connector = case.channel.connector
     talk = conversation.conversation(actor=actor, case=case, whole=request.GET.get("whole") == "1")
     opening = replies.opening(case)
-    kept = {k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v}
+    kept = {
+        k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
+    }
     list_url = reverse("inbox", args=[actor.workspace.slug])
     return {
         "case": case,
@@ -132,7 +140,10 @@ def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra:
         "label_chips": [{"name": label.name, "tone": TONES[label.color]} for label in case.labels.all()],
         "due_state": due_state(case, now),
         "members": [
-            m.user for m in Membership.objects.filter(workspace=actor.workspace).select_related("user").order_by("user__name")
+            m.user
+            for m in Membership.objects.filter(workspace=actor.workspace)
+            .select_related("user")
+            .order_by("user__name")
         ],
         "all_labels": Label.objects.filter(workspace=actor.workspace),
         "saved": [
@@ -173,7 +184,11 @@ def _snoozes(actor: Actor, now: datetime) -> list[dict[str, Any]]:
     local = now.astimezone(actor.workspace.zone)
     morning = (local + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
     monday = (local + timedelta(days=7 - local.weekday())).replace(hour=9, minute=0, second=0, microsecond=0)
-    choices = [(_("In 3 hours"), now + timedelta(hours=3)), (_("Tomorrow morning"), morning), (_("Next week"), monday)]
+    choices = [
+        (_("In 3 hours"), now + timedelta(hours=3)),
+        (_("Tomorrow morning"), morning),
+        (_("Next week"), monday),
+    ]
     return [{"label": label, "until": until.isoformat()} for label, until in choices]
 
 
@@ -252,7 +267,9 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 @page("inbox.work", methods=("POST",))
 def assign(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     value = request.POST.get("user", "")
-    cases.assign(actor=request.actor, case_id=case_id, user_id=int(value) if value.isdigit() else None, now=clock.now())
+    cases.assign(
+        actor=request.actor, case_id=case_id, user_id=int(value) if value.isdigit() else None, now=clock.now()
+    )
     return _after(request, case_id)
 
 
@@ -352,7 +369,9 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
     try:
         match form.get("what", ""):
             case "label":
-                library.save_label(actor=request.actor, name=form.get("name", ""), color=color, label_id=number, now=now)
+                library.save_label(
+                    actor=request.actor, name=form.get("name", ""), color=color, label_id=number, now=now
+                )
             case "delete-label":
                 library.delete_label(actor=request.actor, label_id=number or 0, now=now)
             case "reply":
@@ -375,5 +394,3 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
 def open_count(actor: Actor, now: datetime) -> str:
     """The number beside "Inbox" in the navigation: what is due today."""
     return lists.shown_count(lists.count(actor=actor, view=lists.View.DUE, now=now))
-
-

@@ -66,7 +66,8 @@ class Worker:
     def _queue_worker(self, queue: str, number: int) -> QueueWorker:
         worker = QueueWorker(
             queue_names=[queue],
-            interval=0.5,
+            # An answer goes out at once; a sync or a clean-up may wait a second.
+            interval=0.5 if queue == "delivery" else 1.0,
             batch=False,
             backend_name="default",
             startup_delay=False,

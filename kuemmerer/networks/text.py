@@ -22,6 +22,10 @@ def plain(markup: str) -> str:
 
 def tidy(text: str) -> str:
     """Text that every database and page can take: no control characters or lone surrogates, at most 100,000 characters."""
+    if text.isprintable():
+        # The shortcut for names and one-line comments, of which a sync brings thousands.
+        text = text.strip()
+        return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = re.sub(r"[ \t\u00a0]+\n", "\n", text)
     text = re.sub(r"\n{3,}", "\n\n", text).strip()
