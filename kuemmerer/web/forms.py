@@ -21,14 +21,13 @@ from kuemmerer.core.errors import Conflict, Invalid
 T = TypeVar("T")
 Choices = list[tuple[str, Any]]
 
+AUTOMATIC = "auto"
 _ZONES = {
     "AT": "Europe/Vienna",
     "CH": "Europe/Zurich",
-    "GB": "Europe/London",
     "IE": "Europe/Dublin",
     "LI": "Europe/Vaduz",
     "LU": "Europe/Luxembourg",
-    "US": "America/New_York",
 }
 
 
@@ -79,7 +78,8 @@ def language_choices() -> Choices:
 
 def guess_place(request: HttpRequest) -> dict[str, str]:
     """Country, time zone and language as far as the browser's languages tell them, for a first form."""
-    found = re.search(r"\b[a-z]{2}-([A-Z]{2})\b", request.headers.get("Accept-Language", ""))
+    # American and British English are what browsers come with everywhere: they tell nothing.
+    found = re.search(r"\b(?!en-US|en-GB)[a-z]{2}-([A-Z]{2})\b", request.headers.get("Accept-Language", ""))
     country = found[1] if found and found[1] in Country.values else Country.GERMANY.value
     return {
         "country": country,
@@ -177,9 +177,12 @@ class PreferencesForm(DeskForm):
     person = _person_field()
     language = forms.ChoiceField(
         label=_("Language"),
-        choices=lambda: [("", _("As the browser wants it")), *language_choices()],
-        required=False,
+        choices=lambda: [(AUTOMATIC, _("As the browser wants it")), *language_choices()],
     )
+
+    def clean_language(self) -> str:
+        language: str = self.cleaned_data["language"]
+        return "" if language == AUTOMATIC else language
 
 
 class HoursField(forms.CharField):

@@ -13,7 +13,15 @@ from kuemmerer.accounts import people, workspaces
 from kuemmerer.accounts.models import Invitation, Membership, User
 from kuemmerer.core import clock
 from kuemmerer.core.errors import Conflict, Forbidden, NotFound
-from kuemmerer.web.forms import DeskForm, JoinForm, PlaceForm, PreferencesForm, SetupForm, guess_place
+from kuemmerer.web.forms import (
+    AUTOMATIC,
+    DeskForm,
+    JoinForm,
+    PlaceForm,
+    PreferencesForm,
+    SetupForm,
+    guess_place,
+)
 from kuemmerer.web.page import LOGIN, PUBLIC, page
 
 FORM = ("GET", "HEAD", "POST")
@@ -115,7 +123,9 @@ def preferences(request: HttpRequest) -> HttpResponse:
     """One's own name and language."""
     user = request.user
     assert isinstance(user, User)  # noqa: S101 - for the type checker
-    form = PreferencesForm(request.POST or None, initial={"person": user.name, "language": user.language})
+    form = PreferencesForm(
+        request.POST or None, initial={"person": user.name, "language": user.language or AUTOMATIC}
+    )
     if form.run(lambda: people.change_preferences(user=user, now=clock.now(), **form.cleaned_data)):
         messages.success(request, _("Saved."))
         return redirect("preferences")

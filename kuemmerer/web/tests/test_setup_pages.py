@@ -93,9 +93,19 @@ def test_the_same_canton_code_in_two_countries_is_kept_apart() -> None:
     assert (workspace.country, workspace.region) == ("CH", "BE")
 
 
-def test_the_setup_guesses_the_country_from_the_browser() -> None:
-    values = fill(browser(language="de-AT,de;q=0.9").get(reverse("setup")))
-    assert (values["country"], values["time_zone"], values["language"]) == ("AT", "Europe/Vienna", "de")
+@pytest.mark.parametrize(
+    ("browsers", "guess"),
+    [
+        ("de-AT,de;q=0.9", ("AT", "Europe/Vienna", "de")),
+        ("fr-CH, de-CH;q=0.8", ("CH", "Europe/Zurich", "de")),
+        ("en-US,en;q=0.9,de-AT;q=0.1", ("AT", "Europe/Vienna", "en")),
+        ("en-US", ("DE", "Europe/Berlin", "en")),
+        ("nonsense;;-XX", ("DE", "Europe/Berlin", "en")),
+    ],
+)
+def test_the_setup_guesses_the_country_from_the_browser(browsers: str, guess: tuple[str, ...]) -> None:
+    values = fill(browser(language=browsers).get(reverse("setup")))
+    assert (values["country"], values["time_zone"], values["language"]) == guess
 
 
 def test_who_picks_another_language_than_the_browser_reads_it() -> None:
@@ -219,7 +229,7 @@ def test_the_own_language_wins_over_the_browsers() -> None:
     tobias.user.refresh_from_db()
     assert (tobias.user.name, tobias.user.language) == ("Tobias K.", "en")
 
-    client.post(preferences, {"person": "Tobias K.", "language": ""})
+    client.post(preferences, {"person": "Tobias K.", "language": "auto"})
     assert '<html lang="de"' in client.get(preferences).text
 
 
