@@ -64,6 +64,7 @@ class Demo(Connector):
         actions=frozenset(Action),
     )
     form = (FormField(key="file", label=_("File of the demo network"), required=False),)
+    icon = "store"
     local_file = "file"
     local_suffix = SUFFIX
     settle_seconds = 0
