@@ -353,12 +353,18 @@ def list_interactions(request: ApiRequest, wanted: Query[InteractionFilter]) -> 
 
     With a filter a page may hold fewer items than `limit`, even none, while `next` is not null: go on then.
     """
-    rows = Interaction.objects.filter(workspace=request.actor.workspace)
-    if wanted.channel is not None:
-        rows = rows.filter(channel_id=wanted.channel)
-    found, following = _matching(rows, wanted)
+    found, following = _matching(_rows(request.actor, wanted.channel), wanted)
     items = Interaction.objects.filter(pk__in=found).select_related("author").defer("raw").order_by("-pk")
     return PageOf(items=[InteractionAnswer.of(item) for item in items], next=following)
+
+
+def _rows(actor: Actor, channel_id: int | None) -> QuerySet[Interaction]:
+    if channel_id is None:
+        return Interaction.objects.filter(workspace=actor.workspace)
+    if not Channel.objects.filter(workspace=actor.workspace, pk=channel_id).exists():
+        return Interaction.objects.none()
+    # By the channel alone: with the workspace beside it SQLite would walk through all of the workspace's rows.
+    return Interaction.objects.filter(channel_id=channel_id)
 
 
 def _matching(rows: QuerySet[Interaction], wanted: InteractionFilter) -> tuple[list[int], str | None]:
