@@ -363,7 +363,7 @@ def _rows(actor: Actor, channel_id: int | None) -> QuerySet[Interaction]:
         return Interaction.objects.filter(workspace=actor.workspace)
     if not Channel.objects.filter(workspace=actor.workspace, pk=channel_id).exists():
         return Interaction.objects.none()
-    # By the channel alone: with the workspace beside it SQLite would walk through all of the workspace's rows.
+    # By the channel alone: with the workspace beside it SQLite would walk through all the workspace's rows.
     return Interaction.objects.filter(channel_id=channel_id)
 
 
