@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django import template
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kuemmerer.networks.base import Action
 
@@ -26,13 +27,13 @@ _ICONS = {
     Action.TRASH: "trash-2",
 }
 _NAMES: dict[Action, str | Promise] = {
-    Action.LIKE: _("Like"),
+    Action.LIKE: pgettext_lazy("verb", "Like"),
     Action.UNLIKE: _("Unlike"),
-    Action.SHARE: _("Share"),
+    Action.SHARE: pgettext_lazy("verb", "Share"),
     Action.HIDE: _("Hide"),
     Action.APPROVE: _("Approve"),
-    Action.SPAM: _("Spam"),
-    Action.TRASH: _("Bin"),
+    Action.SPAM: _("Mark as spam"),
+    Action.TRASH: _("Move to the bin"),
 }
 
 
