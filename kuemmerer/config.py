@@ -126,7 +126,8 @@ def _database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
         raise ConfigError(f"{PREFIX}DATABASE_URL: cannot be understood ({error}).") from error
     if "sqlite" in found["ENGINE"]:
         found["OPTIONS"] = {
-            # What was accepted must survive a power cut; writers queue up instead of failing late in a transaction.
+            # What was accepted must survive a power cut; writers queue up instead of failing late in a
+            # transaction.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
             "PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456; "
             "PRAGMA journal_size_limit=67108864;",
@@ -140,9 +141,8 @@ def _database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
 
 
 def _base_url(env: Mapping[str, str], bind: str, port: int) -> str:
-    value = (
-        env.get(PREFIX + "BASE_URL") or f"http://{'localhost' if bind in {'0.0.0.0', '::'} else bind}:{port}"
-    )  # noqa: S104 - compared, not bound
+    everywhere = bind in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    value = env.get(PREFIX + "BASE_URL") or f"http://{'localhost' if everywhere else bind}:{port}"
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
         raise ConfigError(f"{PREFIX}BASE_URL: “{value}” is no address such as https://desk.example.org.")

@@ -30,7 +30,9 @@ LEFT_OPEN = timedelta(days=3)
 
 
 def found(*, now: datetime, language: str = "de", password: str | None = None) -> Membership:
-    """Found a demo company with its team, its texts and four weeks of conversation; returns its owner's membership."""
+    """Found a demo company with its team, its texts and four weeks of conversation; returns its owner's
+    membership.
+    """
     with transaction.atomic():
         owner = _person("demo", _("You"), password)
         membership = workspaces.found(
@@ -70,9 +72,7 @@ def _texts(actor: Actor, now: datetime) -> None:
         ),
         (
             _("We look into it"),
-            _(
-                "Hello {first_name}, we are sorry. We look into it right away and come back to you today. – {agent}"
-            ),
+            _("Hello {first_name}, we are sorry. We look into it and come back to you today. – {agent}"),
         ),
         (
             _("Opening hours"),

@@ -18,7 +18,8 @@ HTTP_SECONDS = CONFIG.http_seconds
 SECRET_KEY = CONFIG.secret_key
 
 DEBUG = False
-# The desk answers to whatever name its owner gives it; links in mails are made from BASE_URL, never from the Host header.
+# The desk answers to whatever name its owner gives it; links in mails are made from BASE_URL, never from the
+# Host header.
 ALLOWED_HOSTS = ["*"]
 _SECURE = BASE_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]

@@ -33,7 +33,7 @@ class _Child:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kuemmerer", self.command], preexec_fn=_die_with_parent
-        )  # noqa: S603, PLW1509
+        )
 
     def look_after(self) -> None:
         """Notice a death, and start anew when its pause is over."""
@@ -44,7 +44,7 @@ class _Child:
             print(
                 f"kuemmerer: {self.command} ended with {code}; starting it again in {self.pause:.0f} s",
                 file=sys.stderr,
-            )  # noqa: T201
+            )
             self.process, self.start_at = None, now + self.pause
         if self.process is None and now >= self.start_at:
             self.start()
@@ -67,7 +67,7 @@ def _die_with_parent() -> None:
 
 def supervise(config: Config) -> int:
     """Run the group until SIGINT or SIGTERM. Returns the exit code."""
-    migrated = subprocess.run([sys.executable, "-m", "kuemmerer", "migrate"], check=False)  # noqa: S603
+    migrated = subprocess.run([sys.executable, "-m", "kuemmerer", "migrate"], check=False)
     if migrated.returncode:
         return migrated.returncode
     stopping = False
@@ -84,7 +84,7 @@ def supervise(config: Config) -> int:
         for child in children:
             child.look_after()
         if not announced and _answers(config):
-            print(f"Kümmerer runs at {config.base_url}  (Ctrl-C stops it)", flush=True)  # noqa: T201
+            print(f"Kümmerer runs at {config.base_url}  (Ctrl-C stops it)", flush=True)
             announced = True
         time.sleep(0.1 if not announced else 0.5)
     for child in children:

@@ -1,6 +1,7 @@
 """`make messages`: bring the German catalogue up to date with the code, and compile it.
 
-New texts come without a translation; the test suite fails until they have one. Needs Debian's package gettext.
+New texts come without a translation; the test suite fails until they have one. Needs Debian's package
+gettext.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Connecting, testing, pausing, disconnecting channels, and opening the session through which all calls go."""
+"""Connecting, testing, pausing, disconnecting channels, and opening the session through which all calls go.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +208,9 @@ def keep(
 
 
 def reconnect(*, actor: Actor, channel_id: int, values: Mapping[str, str], now: datetime) -> Channel:
-    """Renew a channel's login. Raises Conflict if the new login belongs to another account; nothing is lost then."""
+    """Renew a channel's login. Raises Conflict if the new login belongs to another account; nothing is lost
+    then.
+    """
     actor.need("channels.manage")
     channel = get(actor=actor, channel_id=channel_id)
     connector = channel.connector
@@ -235,7 +238,8 @@ def start_sign_in(
     days: int = BACKFILL_DAYS,
     channel_id: int | None = None,
 ) -> str:
-    """Begin a sign-in at the network; returns the address to send the person to. Raises Invalid, NetworkSays."""
+    """Begin a sign-in at the network; returns the address to send the person to. Raises Invalid, NetworkSays.
+    """
     actor.need("channels.manage")
     connector = connector_of(network)
     channel = get(actor=actor, channel_id=channel_id) if channel_id is not None else None
@@ -304,7 +308,9 @@ def finish_sign_in(*, actor: Actor, state: str, code: str, redirect_uri: str, no
 
 
 def test(*, actor: Actor, channel_id: int, now: datetime) -> base.Person:
-    """Ask the network whether the login still works. Raises NetworkSays; the channel's state follows the answer."""
+    """Ask the network whether the login still works. Raises NetworkSays; the channel's state follows the
+    answer.
+    """
     actor.need("channels.manage")
     channel = get(actor=actor, channel_id=channel_id)
     try:
@@ -382,7 +388,8 @@ def sync_now(*, actor: Actor, channel_id: int, now: datetime) -> Channel:
 
 
 def disconnect(*, actor: Actor, channel_id: int, erase: bool, now: datetime) -> None:
-    """Take a channel off. `erase` deletes all that was fetched; else it stays readable and the secret alone goes.
+    """Take a channel off. `erase` deletes all that was fetched; else it stays readable and the secret alone
+    goes.
 
     Our access is withdrawn at the network too, as far as it can be reached.
     """
@@ -392,7 +399,8 @@ def disconnect(*, actor: Actor, channel_id: int, erase: bool, now: datetime) -> 
         try:
             channel.connector.disconnect(open_session(channel, now))
         except (NetworkError, encryption.Unreadable):
-            # The login may be dead already, which is often why somebody disconnects. Ours is deleted below in any case.
+            # The login may be dead already, which is often why somebody disconnects. Ours is deleted below in
+            # any case.
             record(
                 workspace_id=actor.workspace.pk,
                 actor=actor.label,

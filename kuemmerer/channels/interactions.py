@@ -87,7 +87,8 @@ _CHANGEABLE = [
 
 def save_all(model: type[models.Model], rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     """Write `fields` of many stored rows at once."""
-    # Not bulk_update: its CASE WHEN for each row and field takes Django longer to build than all else together.
+    # Not bulk_update: its CASE WHEN for each row and field takes Django longer to build than all else
+    # together.
     model._default_manager.bulk_create(
         rows, batch_size=500, update_conflicts=True, unique_fields=["id"], update_fields=fields
     )
@@ -219,7 +220,8 @@ def _update(present: Interaction, item: base.Item, now: datetime) -> bool:
     fresh = _content(item)
     text_changed = present.text != fresh["text"]
     different = any(getattr(present, name) != value for name, value in fresh.items())
-    # What came along as context first and turns out to be addressed to us becomes ours to answer, never the reverse.
+    # What came along as context first and turns out to be addressed to us becomes ours to answer, never the
+    # reverse.
     promoted = item.addressed and not present.addressed
     if not different and not promoted and present.deleted_at is None:
         return False

@@ -46,7 +46,8 @@ def decrypt(token: str) -> dict[str, Any]:
     except InvalidToken as error:
         raise Unreadable(
             _(
-                "The stored access cannot be read: the secret key has changed. Put the old key back or reconnect the channel."
+                "The stored access cannot be read: the secret key has changed. "
+                "Put the old key back or reconnect the channel."
             )
         ) from error
     return value

@@ -14,7 +14,8 @@ Message = str | Promise
 class DeskError(Exception):
     """Something the person asked for cannot be done. Nothing was changed.
 
-    `code` is stable and for programs, `message` for people in their language; `field` names the input it is about.
+    `code` is stable and for programs, `message` for people in their language; `field` names the input it is
+    about.
     """
 
     status = 400

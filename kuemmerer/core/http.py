@@ -86,7 +86,8 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.max_bytes = max_bytes
-        # What changes something at the other side goes over a connection of its own: on a kept one a server that is
+        # What changes something at the other side goes over a connection of its own: on a kept one a server
+        # that is
         # just closing it leaves us not knowing whether the request was carried out.
         self._reading, self._writing = (
             httpx.Client(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership, Workspace
 from kuemmerer.channels import interactions
+from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
@@ -38,13 +39,15 @@ def get(*, actor: Actor, case_id: int) -> Case:
     return case
 
 
-# --- from interactions to cases -------------------------------------------------------------------------------
+# --- from interactions to cases
+# -------------------------------------------------------------------------------
 
 
 def open_from_channel(channel: Channel) -> int:
     """Make cases of what is new in `channel`; returns the number of interactions looked at.
 
-    The mark moves on in the same transaction and only from where it was read, so of two workers one does the work.
+    The mark moves on in the same transaction and only from where it was read, so of two workers one does the
+    work.
     """
     done = 0
     while True:
@@ -72,17 +75,22 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
         fresh[interaction.thread_id, interaction.author_id].append(interaction)
     cases = _cases_for(channel, fresh)
     hours = BusinessHours.of(channel.workspace)
+    ours = _last_replies(case.pk for case in cases.values() if case.answered_at is not None)
     for key, new in fresh.items():
-        _add_words(cases[key], new, channel, hours)
+        _add_words(cases[key], new, channel, hours, ours.get(cases[key].pk))
     touched = list(cases.values())
     interactions.save_all(Case, [case for case in touched if case.pk is not None], _WORDS_CHANGE)
     Case.objects.bulk_create([case for case in touched if case.pk is None], batch_size=500)
     CaseInteraction.objects.bulk_create(
         [CaseInteraction(case=cases[i.thread_id, i.author_id], interaction=i) for i in words], batch_size=500
     )
-    _own_answers(channel, [i for i in batch if i.ours])
-    _withdrawn([i for i in batch if i.deleted_at is not None and i.pk in known])
-    _edited([i for i in batch if i.deleted_at is None and i.pk in known])
+    # A backfill goes backwards: an answer may have come in long before the words that it answers.
+    earlier = Interaction.objects.filter(
+        channel=channel, ours=True, parent_remote_id__in=[i.remote_id for i in words]
+    )
+    _own_answers(channel, [*(earlier if words else ()), *(i for i in batch if i.ours)])
+    withdraw([i for i in batch if i.pk in known and _is_withdrawn(i)])
+    _edited([i for i in batch if i.pk in known and not _is_withdrawn(i)])
 
 
 def _opens_case(interaction: Interaction) -> bool:
@@ -93,6 +101,13 @@ def _opens_case(interaction: Interaction) -> bool:
         and interaction.kind in WORDS
         and interaction.status in {Interaction.Status.SHOWN, Interaction.Status.HELD}
     )
+
+
+def _is_withdrawn(interaction: Interaction) -> bool:
+    return interaction.deleted_at is not None or interaction.status in {
+        Interaction.Status.SPAM,
+        Interaction.Status.TRASH,
+    }
 
 
 _WORDS_CHANGE = [
@@ -126,17 +141,35 @@ def _cases_for(
                 thread_id=thread,
                 author_id=author,
                 kind=new[0].kind,
-                opened_at=new[0].created_at,
+                opened_at=min(i.created_at for i in new),
                 last_at=new[0].created_at,
                 status=Status.CLOSED,
             )
     return found
 
 
-def _add_words(case: Case, new: Sequence[Interaction], channel: Channel, hours: BusinessHours) -> None:
+def _last_replies(case_ids: Iterable[int | None]) -> dict[int, Reply]:
+    """The newest delivered reply of each case."""
+    delivered = Reply.objects.filter(case__in=[pk for pk in case_ids if pk], state=State.DELIVERED)
+    return {reply.case_id: reply for reply in delivered.select_related("interaction").order_by("written_at")}
+
+
+def _is_unanswered(word: Interaction, answered_at: datetime | None, reply: Reply | None) -> bool:
+    """Whether `word` still waits, given when our side last answered and the newest reply from here."""
+    if answered_at is None or word.created_at > answered_at:
+        return True
+    if reply is None or reply.written_at < answered_at:
+        return False
+    # Words come in late, and the network's clock may be behind ours: who wrote the reply had not seen them.
+    return word.fetched_at > reply.written_at and word.created_at > reply.interaction.created_at
+
+
+def _add_words(
+    case: Case, new: Sequence[Interaction], channel: Channel, hours: BusinessHours, reply: Reply | None
+) -> None:
     """New words in a case: it opens (again) and gets its deadline."""
     newest = max(new, key=lambda i: i.created_at)
-    if newest.created_at >= case.last_at:
+    if newest.created_at >= case.last_at or not case.excerpt:
         case.last_at, case.excerpt, case.kind = (
             newest.created_at,
             excerpt(newest.text or newest.title),
@@ -144,7 +177,7 @@ def _add_words(case: Case, new: Sequence[Interaction], channel: Channel, hours: 
         )
     recent = [i for i in new if i.created_at > channel.connected_at - OLD]
     # What our own side has answered already (also at the network itself) needs no second answer.
-    open_words = [i for i in recent if case.answered_at is None or i.created_at > case.answered_at]
+    open_words = [i for i in recent if _is_unanswered(i, case.answered_at, reply)]
     if not open_words:
         if case.status == Status.CLOSED and case.closed_at is None:
             case.closed_at = case.last_at
@@ -164,9 +197,11 @@ def excerpt(text: str) -> str:
 
 def _own_answers(channel: Channel, ours: Sequence[Interaction]) -> None:
     """Somebody answered at the network itself: the cases it answers need no second answer."""
-    by_parent = {i.parent_remote_id: i for i in ours if i.parent_remote_id and i.deleted_at is None}
+    wanted = [i for i in ours if i.parent_remote_id and i.deleted_at is None]
+    by_parent = {i.parent_remote_id: i for i in sorted(wanted, key=lambda i: i.created_at)}
     if not by_parent:
         return
+    _recognise(channel, by_parent)
     sent_by_us = set(
         Reply.objects.filter(
             channel=channel, remote_id__in=[i.remote_id for i in by_parent.values()]
@@ -181,21 +216,66 @@ def _own_answers(channel: Channel, ours: Sequence[Interaction]) -> None:
             answered(case_id=parent.case_id, written_at=answer.created_at, close=False, now=answer.created_at)
 
 
-def _withdrawn(gone: Sequence[Interaction]) -> None:
-    """Words that their author has deleted need no answer; a case without any left closes."""
-    for case_id in set(
-        CaseInteraction.objects.filter(interaction__in=gone).values_list("case_id", flat=True)
-    ):
-        case = Case.objects.select_for_update().get(pk=case_id)
-        left = Interaction.objects.filter(case_interaction__case=case, deleted_at=None)
-        oldest = left.filter(created_at__gt=case.answered_at) if case.answered_at else left
-        if case.status == Status.OPEN and not oldest.exists():
-            Case.objects.filter(pk=case.pk).update(
-                status=Status.WAITING if left.exists() else Status.CLOSED,
-                unanswered_since=None,
-                due_at=None,
-                closed_at=None if left.exists() else gone[0].deleted_at,
-            )
+def _recognise(channel: Channel, by_parent: Mapping[str, Interaction]) -> None:
+    """What a person declared to have arrived has no id yet; now that it came in, it gets its own."""
+    nameless = Reply.objects.filter(
+        channel=channel, remote_id="", state=State.DELIVERED, interaction__remote_id__in=list(by_parent)
+    ).select_related("interaction")
+    for reply in nameless:
+        seen = by_parent[reply.interaction.remote_id]
+        if seen.text.split() == reply.text.split():
+            Reply.objects.filter(pk=reply.pk).update(remote_id=seen.remote_id, url=seen.url)
+
+
+def withdraw(gone: Sequence[Interaction]) -> None:
+    """Words that their author has deleted, or that turned out to be spam, leave their case; an empty one closes.
+
+    Should they come back, they are new words again.
+    """
+    by_id = {interaction.pk: interaction for interaction in gone}
+    links = CaseInteraction.objects.filter(interaction__in=by_id)
+    withdrawn = dict(links.values_list("case_id", "interaction_id"))
+    links.delete()
+    for case_id, interaction_id in sorted(withdrawn.items()):
+        case = (
+            Case.objects.select_for_update(of=("self",))
+            .select_related("workspace", "channel")
+            .get(pk=case_id)
+        )
+        newest = _words(case).order_by("-created_at", "-id").first()
+        if newest is not None:
+            case.excerpt = excerpt(newest.text or newest.title)
+        if newest is None and case.status != Status.CLOSED:
+            last = by_id[interaction_id]
+            case.status, case.closed_at = Status.CLOSED, last.deleted_at or last.fetched_at
+            case.unanswered_since = case.due_at = case.snoozed_until = None
+        elif case.unanswered_since is not None:
+            _still_waits(case)
+        case.save()
+
+
+def _words(case: Case) -> QuerySet[Interaction]:
+    """What the author wrote in this case and an answer may refer to."""
+    return Interaction.objects.filter(case_interaction__case=case, deleted_at=None)
+
+
+def _still_waits(case: Case) -> None:
+    """Set since when the case waits for an answer, if it still does."""
+    words = _words(case).filter(created_at__gt=case.channel.connected_at - OLD)
+    reply = None
+    if case.answered_at is not None:
+        reply = _last_replies([case.pk]).get(case.pk)
+        seen = min(case.answered_at, reply.interaction.created_at) if reply else case.answered_at
+        words = words.filter(created_at__gt=seen)
+    words = words.order_by("created_at").defer("raw", "text")
+    first = next((i.created_at for i in words if _is_unanswered(i, case.answered_at, reply)), None)
+    if first is not None:
+        case.unanswered_since = max(first, case.channel.connected_at)
+        case.due_at = BusinessHours.of(case.workspace).next_business_day(case.unanswered_since)
+        return
+    case.unanswered_since = case.due_at = None
+    if case.status in {Status.OPEN, Status.SNOOZED}:
+        case.status, case.snoozed_until = Status.WAITING, None
 
 
 def _edited(changed: Sequence[Interaction]) -> None:
@@ -208,21 +288,15 @@ def _edited(changed: Sequence[Interaction]) -> None:
 
 
 def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime) -> None:
-    """An answer written at `written_at` has arrived. Words that came after it still wait for theirs."""
-    case = Case.objects.select_for_update().select_related("workspace", "channel").get(pk=case_id)
+    """An answer written at `written_at` has arrived. Words that its writer had not seen still wait for theirs."""
+    case = Case.objects.select_for_update(of=("self",)).select_related("workspace", "channel").get(pk=case_id)
     case.answered_at = max(case.answered_at or written_at, written_at)
-    later = Interaction.objects.filter(
-        case_interaction__case=case, deleted_at=None, created_at__gt=case.answered_at
-    ).aggregate(first=Min("created_at"), last=Max("created_at"))
-    if later["first"] is None:
-        case.unanswered_since = case.due_at = None
-        if case.status in {Status.OPEN, Status.SNOOZED}:
-            case.status = Status.CLOSED if close else Status.WAITING
-            case.snoozed_until = None
-            case.closed_at = now if close else None
-    else:
-        case.unanswered_since = later["first"]
-        case.due_at = BusinessHours.of(case.workspace).next_business_day(later["first"])
+    if case.unanswered_since is not None:
+        _still_waits(case)
+    elif case.status == Status.SNOOZED:
+        case.status, case.snoozed_until = Status.WAITING, None
+    if close and case.unanswered_since is None and case.status != Status.CLOSED:
+        case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
     case.save(
         update_fields=["answered_at", "unanswered_since", "due_at", "status", "snoozed_until", "closed_at"]
     )
@@ -248,7 +322,8 @@ def _open(case: Case, *, since: datetime) -> None:
     case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
 
 
-# --- what people do -------------------------------------------------------------------------------------------
+# --- what people do
+# -------------------------------------------------------------------------------------------
 
 
 def _locked(actor: Actor, case_id: int, permission: str) -> Case:
@@ -302,7 +377,9 @@ def reopen(*, actor: Actor, case_id: int, now: datetime) -> Case:
 
 @transaction.atomic
 def snooze(*, actor: Actor, case_id: int, until: datetime, now: datetime) -> Case:
-    """Put a case aside until a moment; new words bring it back sooner. Raises Invalid for a moment in the past."""
+    """Put a case aside until a moment; new words bring it back sooner. Raises Invalid for a moment in the
+    past.
+    """
     case = _locked(actor, case_id, "inbox.work")
     if until <= now:
         raise Invalid(_("Choose a time in the future."), field="until")

@@ -21,7 +21,9 @@ SHOWN_KINDS = [*WORDS, Kind.POST]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line of the conversation: an interaction, a reply of ours or a note. `kind` is the CSS class of its bubble."""
+    """One line of the conversation: an interaction, a reply of ours or a note. `kind` is the CSS class of its
+    bubble.
+    """
 
     at: datetime
     kind: str
@@ -52,14 +54,9 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
         .order_by("id")
     )
     ours = {reply.remote_id for reply in replies if reply.remote_id}
-    own = set(
-        Interaction.objects.filter(
-            case_interaction__case=case, pk__in=[i.pk for i in interactions]
-        ).values_list("pk", flat=True)
-    )
     names = {i.remote_id: str(i.author) for i in interactions}
     entries = [
-        _interaction_entry(case, i, own=i.pk in own, names=names)
+        _interaction_entry(case, i, own=i.author_id == case.author_id, names=names)
         # What we sent is shown as the reply, with its state, and not once more as the network shows it.
         for i in interactions
         if i.remote_id not in ours
@@ -96,7 +93,7 @@ def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
     newest = list(thread.order_by("-created_at", "-id")[: limit + 1])
     found = {i.pk: i for i in newest[:limit]}
     if len(newest) > limit:
-        own = Interaction.objects.filter(case_interaction__case=case).select_related("author")
+        own = thread.filter(author=case.author_id)
         found |= {i.pk: i for i in own.order_by("-created_at")[:limit]}
         found |= {i.pk: i for i in thread.order_by("created_at", "id")[:1]}
     return list(found.values()), len(newest) > limit

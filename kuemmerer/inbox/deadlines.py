@@ -59,7 +59,8 @@ class BusinessHours:
     def next_business_day(self, start: datetime) -> datetime:
         """One business day after `start` (UTC): the same local time on the next open day, within its hours.
 
-        What comes in while the house is closed counts from the next opening. Raises Invalid for a calendar that
+        What comes in while the house is closed counts from the next opening. Raises Invalid for a calendar
+        that
         is never open.
         """
         begin = self._opening(start)

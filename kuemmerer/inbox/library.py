@@ -69,7 +69,9 @@ def delete_label(*, actor: Actor, label_id: int, now: datetime) -> None:
 def save_reply(
     *, actor: Actor, name: str, text: str, now: datetime, language: str = "", reply_id: int | None = None
 ) -> SavedReply:
-    """Make or change a saved reply. Raises Invalid (empty, unknown variable), Conflict (name taken), NotFound."""
+    """Make or change a saved reply. Raises Invalid (empty, unknown variable), Conflict (name taken),
+    NotFound.
+    """
     actor.need("inbox.configure")
     name, text = " ".join(name.split()), text.replace("\r\n", "\n").strip()
     if not name or len(name) > 80:

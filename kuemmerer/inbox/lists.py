@@ -60,7 +60,8 @@ def case_list(
 ) -> Page:
     """A page of a case list. Open lists begin with what is due soonest, the others with the newest words.
 
-    `after` is the `next` of the page before. Raises Invalid for an unknown view, status or mark, and Forbidden.
+    `after` is the `next` of the page before. Raises Invalid for an unknown view, status or mark, and
+    Forbidden.
     """
     actor.need("inbox.view")
     cases = _filtered(actor, view, now, status, channel_id, label_id, assignee_id, search)
@@ -79,7 +80,9 @@ def case_list(
 
 
 def count(*, actor: Actor, view: str, now: datetime) -> int:
-    """How many cases a view holds, counted up to 100: nobody works through more, and counting a million is slow."""
+    """How many cases a view holds, counted up to 100: nobody works through more, and counting a million is
+    slow.
+    """
     cases = _filtered(actor, view, now)
     return cases.order_by()[: COUNT_UP_TO + 1].count()
 

@@ -34,7 +34,8 @@ def possible(channel: Channel, interaction: Interaction) -> list[Action]:
 
 
 def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> Interaction:
-    """Carry out an action at the network and note the new state. Raises NetworkSays, Conflict, NotFound, Forbidden.
+    """Carry out an action at the network and note the new state. Raises NetworkSays, Conflict, NotFound,
+    Forbidden.
 
     All actions are idempotent at the network, so a repetition after a failure does no harm.
     """

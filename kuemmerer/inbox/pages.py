@@ -28,7 +28,8 @@ TONES = ("", "info", "success", "warning", "danger", "violet", "outline", "info"
 SOON = timedelta(hours=2)
 
 
-# --- the list -------------------------------------------------------------------------------------------------
+# --- the list
+# -------------------------------------------------------------------------------------------------
 
 
 def _filters(query: Mapping[str, str]) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
     kept = {
         k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
     }
+    narrowed = {k: v for k, v in kept.items() if k in {"channel", "label"}}
     base = reverse("inbox", args=[actor.workspace.slug])
     return {
         "rows": [_row(actor, case, kept, now, current) for case in found.cases],
@@ -66,7 +68,7 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
         "tabs": [
             {
                 "label": label,
-                "url": f"{base}?{urlencode({**{k: v for k, v in kept.items() if k in {'channel', 'label'}}, 'view': view})}",
+                "url": f"{base}?{urlencode({**narrowed, 'view': view})}",
                 "current": filters["view"] == view,
                 "count": lists.shown_count(lists.count(actor=actor, view=view, now=now))
                 if view != lists.View.ALL
@@ -121,7 +123,8 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "inbox/inbox.html", context)
 
 
-# --- one case -------------------------------------------------------------------------------------------------
+# --- one case
+# -------------------------------------------------------------------------------------------------
 
 
 def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra: Any) -> dict[str, Any]:
@@ -340,7 +343,8 @@ def reply(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpRespons
     return _after(request, case_id)
 
 
-# --- labels and saved replies ---------------------------------------------------------------------------------
+# --- labels and saved replies
+# ---------------------------------------------------------------------------------
 
 
 def _library(request: WorkspaceRequest, **extra: Any) -> HttpResponse:

@@ -57,7 +57,7 @@ def write(
     """
     actor.need("inbox.reply")
     case = (
-        Case.objects.select_for_update()
+        Case.objects.select_for_update(of=("self",))
         .select_related("channel")
         .filter(workspace=actor.workspace, pk=case_id)
         .first()
@@ -156,7 +156,8 @@ def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None =
         raise Conflict(_("Only an answer that was refused can be sent again."))
     if text is not None:
         reply.text = checked_text(reply.channel, reply.interaction, text, now)
-    # Refused for certain, so this is a new attempt: under the old key a network might answer with its old refusal.
+    # Refused for certain, so this is a new attempt: under the old key a network might answer with its old
+    # refusal.
     reply.key = new_key()
     _back_to_pending(reply, now)
     record(
@@ -201,7 +202,7 @@ def decide(*, actor: Actor, reply_id: int, arrived: bool, now: datetime) -> Repl
 
 
 def _back_to_pending(reply: Reply, now: datetime) -> None:
-    reply.state, reply.next_at, reply.checks = State.PENDING, now, 0
+    reply.state, reply.next_at, reply.checks, reply.trouble_since = State.PENDING, now, 0, None
     reply.problem = reply.problem_words = reply.lease = ""
     reply.lease_until = None
     reply.save()

@@ -1,6 +1,7 @@
 """The schedule: which sweep runs how often.
 
-A sweep is a function `(now) -> int`, the number of rows it has moved on. It must be safe to run twice at once and to
+A sweep is a function `(now) -> int`, the number of rows it has moved on. It must be safe to run twice at once
+and to
 be killed at any point: the rows hold the truth, a task in the queue is only a wake-up call.
 """
 
@@ -112,7 +113,9 @@ def run(name: str, now: datetime) -> int:
 
 
 def run_until_quiet(now: datetime, *, rounds: int = 50) -> int:
-    """Run all sweeps in turn until none finds anything to do (tests, the demo's first minute). Returns rows moved."""
+    """Run all sweeps in turn until none finds anything to do (tests, the demo's first minute). Returns rows
+    moved.
+    """
     total = 0
     for _ in range(rounds):
         moved = sum(found.run(now) for found in list(_sweeps.values()))

@@ -37,7 +37,9 @@ class Worker:
         self._queues: list[QueueWorker] = []
 
     def run(self) -> int:
-        """Work until told to stop. Returns the exit code: 1 if a thread died and the process should be replaced."""
+        """Work until told to stop. Returns the exit code: 1 if a thread died and the process should be
+        replaced.
+        """
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
         threads = [threading.Thread(target=self._guarded, args=(self._clock,), name="clock", daemon=True)]
@@ -104,7 +106,8 @@ class Worker:
                     beat = time.monotonic()
                 tick(clock.now())
             except OperationalError:
-                # A database that is busy or restarting is no reason to die; a lasting one shows as a missing heartbeat.
+                # A database that is busy or restarting is no reason to die; a lasting one shows as a missing
+                # heartbeat.
                 log.warning("The database does not answer; trying again", exc_info=True)
                 connection.close()
             self.stop.wait(1.0)

@@ -21,7 +21,9 @@ Text = str | Promise
 
 
 class Kind(StrEnum):
-    """What an item is. `POST` is the network's word for a root that we or others wrote, `ENTRY` one of a feed."""
+    """What an item is. `POST` is the network's word for a root that we or others wrote, `ENTRY` one of a
+    feed.
+    """
 
     COMMENT = "comment"
     MENTION = "mention"
@@ -66,7 +68,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A remote account. `remote_id` is stable and unique within the network (for WordPress: its address or name)."""
+    """A remote account. `remote_id` is stable and unique within the network (for WordPress: its address or
+    name).
+    """
 
     remote_id: str
     handle: str = ""
@@ -81,10 +85,12 @@ class Person:
 class Item:
     """One thing that was written or done at the network.
 
-    `remote_id` is unique within the channel, reactions included: build it from parts where the network gives none.
+    `remote_id` is unique within the channel, reactions included: build it from parts where the network gives
+    none.
     `thread_id` is the remote id of the root. `text` is plain text with line breaks, never HTML.
     `ours`: written by the channel's own account. `addressed` is False for what is fetched only so that a
-    conversation can be read in full; such an item opens no case. `raw` is the network's own record, for the curious.
+    conversation can be read in full; such an item opens no case. `raw` is the network's own record, for the
+    curious.
     """
 
     kind: Kind
@@ -282,7 +288,9 @@ class Connector:
         """Withdraw our access at the network where it can be withdrawn (sign out, revoke a token)."""
 
     def fetch(self, session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Batch:
-        """What is new. With an empty cursor: everything back to `since` (the backfill), page by page via `more`."""
+        """What is new. With an empty cursor: everything back to `since` (the backfill), page by page via
+        `more`.
+        """
         raise Unsupported
 
     def refresh(self, session: Session, remote_ids: Sequence[str]) -> Batch:

@@ -7,7 +7,8 @@ NetworkError
 ├── OutcomeUnknown  the call may or may not have been carried out          → ask `find`, never blindly repeat
 └── Unsupported     the network cannot do this                             → the page does not offer it
 
-Each carries a code (one of `SENTENCES`) and, where there is one, the network's own words. Only the code and the
+Each carries a code (one of `SENTENCES`) and, where there is one, the network's own words. Only the code and
+the
 words are stored; the sentence is made when a person reads it, in that person's language.
 """
 
@@ -42,6 +43,7 @@ SENTENCES: dict[str, str | Promise] = {
     "refused": _("The network refused this."),
     "too_long": _("The text is too long for this network."),
     "empty": _("There is no text."),
+    "no_recipient": _("A private answer has to name the person with @ in front, else it reaches nobody."),
     "duplicate": _("The network has this very text already and refuses it a second time."),
     "gone": _("What this refers to no longer exists on the network."),
     "comments_closed": _("Comments are closed here."),

@@ -32,7 +32,9 @@ class RateLimit:
 
 
 def parse_reset(value: str, now: datetime) -> datetime | None:
-    """When a limit is lifted, from any of the formats in use: ISO 8601, HTTP date, epoch seconds, seconds from now."""
+    """When a limit is lifted, from any of the formats in use: ISO 8601, HTTP date, epoch seconds, seconds
+    from now.
+    """
     value = value.strip()
     try:
         number = float(value)
@@ -68,7 +70,9 @@ def parse_rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimit | N
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How long the network asks us to wait: `Retry-After`, else the reset of an exhausted rate limit; ≤ a day."""
+    """How long the network asks us to wait: `Retry-After`, else the reset of an exhausted rate limit; ≤ a
+    day.
+    """
     moment = parse_reset(headers["retry-after"], now) if headers.get("retry-after") else None
     if moment is None:
         rate = parse_rate_limit(headers, now)
@@ -79,7 +83,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def base_address(value: str, *, default_scheme: str = "https") -> str:
-    """A typed address as `scheme://host[:port][/path]` without a slash at the end. Raises Rejected("bad_address")."""
+    """A typed address as `scheme://host[:port][/path]` without a slash at the end. Raises
+    Rejected("bad_address").
+    """
     value = value.strip()
     if "://" not in value:
         value = f"{default_scheme}://{value}"
@@ -141,9 +147,11 @@ class Session:
         words: Callable[[httpx.Response], str] | None = None,
         **kwargs: Any,
     ) -> httpx.Response:
-        """One call. Answers with status 2xx, 304 or one of `accept` are returned, all others raised as one of the five.
+        """One call. Answers with status 2xx, 304 or one of `accept` are returned, all others raised as one of
+        the five.
 
-        `safe` says whether repeating does no harm (default: by method); only safe calls are retried, twice at most.
+        `safe` says whether repeating does no harm (default: by method); only safe calls are retried, twice at
+        most.
         `words` finds the network's own reason in an answer.
         """
         safe = method in SAFE_METHODS if safe is None else safe
@@ -214,7 +222,9 @@ class Session:
 
 
 def parse_json(response: httpx.Response, *, safe: bool = True) -> Any:
-    """The parsed body. A body that is no JSON means TryLater after a safe call, OutcomeUnknown after an unsafe one."""
+    """The parsed body. A body that is no JSON means TryLater after a safe call, OutcomeUnknown after an
+    unsafe one.
+    """
     try:
         return json.loads(response.content.decode("utf-8", errors="replace"))
     except (ValueError, RecursionError) as error:

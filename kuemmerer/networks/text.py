@@ -21,7 +21,9 @@ def plain(markup: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """Text that every database and page can take: no control characters or lone surrogates, at most 100,000 characters."""
+    """Text that every database and page can take: no control characters or lone surrogates, at most 100,000
+    characters.
+    """
     if text.isprintable():
         # The shortcut for names and one-line comments, of which a sync brings thousands.
         text = text.strip()

@@ -10,5 +10,7 @@ class PublishingConfig(AppConfig):
         from kuemmerer.web import shell
 
         shell.add_entry(
-            shell.Entry(label=_("Ideas"), url_name="ideas", icon="lightbulb", permission="ideas.view", order=20)
+            shell.Entry(
+                label=_("Ideas"), url_name="ideas", icon="lightbulb", permission="ideas.view", order=20
+            )
         )

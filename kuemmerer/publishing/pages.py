@@ -31,9 +31,9 @@ def ideas_page(request: WorkspaceRequest) -> HttpResponse:
             return redirect("ideas", request.actor.workspace.slug)
     status = request.GET.get("status", "")
     status = status if status in Idea.Status.values else Idea.Status.COLLECTED
-    found = Idea.objects.filter(workspace=request.actor.workspace, status=status).select_related("source__channel")
+    found = Idea.objects.filter(workspace=request.actor.workspace, status=status)
     context = {
-        "ideas": found.order_by("-created_at")[:SHOWN],
+        "ideas": found.select_related("source__channel").order_by("-created_at")[:SHOWN],
         "status": status,
         "statuses": Idea.Status.choices,
         "error": error,

@@ -1,4 +1,6 @@
-"""What a page is: a function with a declared permission. `tests/test_access.py` walks the URLconf and proves it."""
+"""What a page is: a function with a declared permission. `tests/test_access.py` walks the URLconf and proves
+it.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,10 @@ class WorkspaceRequest(HttpRequest):
 def page(permission: str, *, methods: tuple[str, ...] = ("GET", "HEAD")) -> Callable[[View], Page]:
     """Declare a view's permission and methods.
 
-    Inside a workspace (`<slug:workspace>` in the URL) the view gets `request.actor` and no `workspace` argument; who is
-    no member gets 404. An operation's DeskError becomes an error page (GET), or a message on the page that the
+    Inside a workspace (`<slug:workspace>` in the URL) the view gets `request.actor` and no `workspace`
+    argument; who is
+    no member gets 404. An operation's DeskError becomes an error page (GET), or a message on the page that
+    the
     form came from (POST); what was typed stays in the form because htmx does not swap it.
     """
     if permission not in {PUBLIC, LOGIN} | ALL_PERMISSIONS:

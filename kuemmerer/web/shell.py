@@ -80,7 +80,8 @@ def _dead_worker(actor: Actor, now: datetime) -> list[Banner]:
         Banner(
             level="danger",
             text=_(
-                "The worker stands still: nothing is fetched and nothing is sent. Whoever runs Kümmerer should start it again."
+                "The worker stands still: nothing is fetched and nothing is sent. "
+                "Whoever runs Kümmerer should start it again."
             ),
         )
     ]

@@ -25,6 +25,7 @@ from kuemmerer.networks.base import (
     Target,
     Text,
     TextLimits,
+    Visibility,
 )
 from kuemmerer.networks.errors import Rejected, Unsupported
 from kuemmerer.networks.mastodon import login, reading, writing
@@ -132,6 +133,10 @@ class Mastodon(Connector):
             raise Rejected("empty")
         if not self.limits(settings).fits(full):
             raise Rejected("too_long")
+        target = draft.reply_to
+        private = target is not None and target.visibility == Visibility.DIRECT
+        if target is not None and private and f"@{target.author.handle}".lower() not in full.lower():
+            raise Rejected("no_recipient")
         _check_media(draft, _limits(settings))
 
 
