@@ -184,7 +184,10 @@ def _channel(actor: Actor, number: int) -> Channel:
     )
 
 
-_WORDS = ["Wann", "habt", "ihr", "auf", "Danke", "super", "Brot", "ist", "leider", "hart", "Bestellung", "nicht", "angekommen", "wer", "antwortet", "mir", "hier", "Rechnung", "Kurs", "toll", "Familie", "wieder", "morgen", "Lieferung", "when", "open", "please", "thanks", "great", "service", "never", "again", "question", "about", "order"]
+_WORDS = """Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer antwortet mir hier
+Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks great service never again question
+about order
+""".split()
 
 
 def _items(source: random.Random) -> Iterator[tuple[int, Any]]:

@@ -1,7 +1,9 @@
 """`make test`: everything, with what it needs installed where that is allowed.
 
-Stages: install (servers, browser), check (lint, types, layers, migrations), unit (SQLite), postgres (the same on
-PostgreSQL), servers (real servers and the browser). `python -m tests check unit` runs just these. What had to be left out
+Stages: install (servers, browser), check (lint, types, layers, migrations), unit (SQLite), postgres (the same
+on
+PostgreSQL), servers (real servers and the browser). `python -m tests check unit` runs just these. What had to
+be left out
 is said at the end, with the reason; with CI=true that is a failure.
 """
 
@@ -25,7 +27,8 @@ LEFT_OUT: list[str] = []
 
 def run(*command: str, **env: str) -> bool:
     """Run a Python command in the project's folder; whether it succeeded."""
-    return subprocess.run([sys.executable, *command], cwd=ROOT, env={**os.environ, **env}, check=False).returncode == 0
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env={**os.environ, **env}, check=False)
+    return done.returncode == 0
 
 
 def install() -> bool:

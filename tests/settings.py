@@ -1,4 +1,6 @@
-"""The settings of the test suite: its own data folder, a fast password hash, no queue (tests step the sweeps)."""
+"""The settings of the test suite: its own data folder, a fast password hash, no queue (tests step the
+sweeps).
+"""
 
 import os
 import tempfile
@@ -8,7 +10,7 @@ os.environ.setdefault("KUEMMERER_ALLOW_PRIVATE_ADDRESSES", "yes")
 if url := os.environ.get("KUEMMERER_TEST_DATABASE_URL"):
     os.environ["KUEMMERER_DATABASE_URL"] = url
 
-from kuemmerer.settings import *  # noqa: E402, F403
+from kuemmerer.settings import *  # noqa: F403
 
 TASKS = {
     "default": {

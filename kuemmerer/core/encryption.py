@@ -38,7 +38,8 @@ def encrypt(value: Mapping[str, Any]) -> str:
 
 
 def decrypt(token: str) -> dict[str, Any]:
-    """The value behind `token`; an empty token is an empty value. Raises Unreadable if the key has changed."""
+    """The value behind `token`; an empty token is an empty value. Raises Unreadable if the key has changed.
+    """
     if not token:
         return {}
     try:

@@ -228,7 +228,8 @@ def _recognise(channel: Channel, by_parent: Mapping[str, Interaction]) -> None:
 
 
 def withdraw(gone: Sequence[Interaction]) -> None:
-    """Words that their author has deleted, or that turned out to be spam, leave their case; an empty one closes.
+    """Words that their author has deleted, or that turned out to be spam, leave their case; an empty one
+    closes.
 
     Should they come back, they are new words again.
     """
@@ -288,7 +289,9 @@ def _edited(changed: Sequence[Interaction]) -> None:
 
 
 def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime) -> None:
-    """An answer written at `written_at` has arrived. Words that its writer had not seen still wait for theirs."""
+    """An answer written at `written_at` has arrived. Words that its writer had not seen still wait for
+    theirs.
+    """
     case = Case.objects.select_for_update(of=("self",)).select_related("workspace", "channel").get(pk=case_id)
     case.answered_at = max(case.answered_at or written_at, written_at)
     if case.unanswered_since is not None:
@@ -421,7 +424,8 @@ def add_note(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
 
 
 def workspace_deadlines_changed(workspace: Workspace) -> int:
-    """Compute the deadlines of all unanswered cases anew, after the business hours changed. Returns how many."""
+    """Compute the deadlines of all unanswered cases anew, after the business hours changed. Returns how many.
+    """
     hours = BusinessHours.of(workspace)
     count = 0
     for case in Case.objects.filter(workspace=workspace, unanswered_since__isnull=False).iterator(

@@ -150,7 +150,8 @@ def _locked(actor: Actor, reply_id: int) -> Reply:
 
 @transaction.atomic
 def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None = None) -> Reply:
-    """Send a refused reply again, with another text if given. Raises Conflict for one that was not refused."""
+    """Send a refused reply again, with another text if given. Raises Conflict for one that was not refused.
+    """
     reply = _locked(actor, reply_id)
     if reply.state != State.REJECTED:
         raise Conflict(_("Only an answer that was refused can be sent again."))
@@ -227,6 +228,7 @@ def withdraw(*, actor: Actor, reply_id: int, now: datetime) -> None:
 
 
 def opening(case: Case) -> str:
-    """What the composer begins with: what the network wants in front of an answer, e.g. the author's handle."""
+    """What the composer begins with: what the network wants in front of an answer, e.g. the author's handle.
+    """
     interaction = newest_words(case)
     return case.channel.connector.reply_text(interaction.target, "") if interaction else ""

@@ -119,7 +119,7 @@ SECRET_NAME = re.compile(r"(token|secret|password|passwd|jwt)$", re.IGNORECASE)
 JWT = re.compile(r"\b(eyJ[\w-]+\.eyJ[\w-]+)\.([\w-]{8,})")
 
 
-class Drift(AssertionError):  # noqa: N818 - what it is, not only that it is wrong
+class Drift(AssertionError):
     """The replay took another way than the record."""
 
 

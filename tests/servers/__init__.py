@@ -41,7 +41,7 @@ T = TypeVar("T")
 KEEPER = Path(__file__).with_name("_keeper.py")
 
 
-class Missing(Exception):  # noqa: N818 - a state of the machine, not a fault
+class Missing(Exception):
     """A server cannot be installed or started on this machine; the message says why."""
 
 
