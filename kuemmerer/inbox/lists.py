@@ -105,7 +105,7 @@ def _filtered(
     assignee_id: int | None = None,
     search: str = "",
 ) -> QuerySet[Case]:
-    if view not in View:
+    if view not in tuple(View):  # Python 3.11 compares an enum itself with members only
         raise Invalid(_("There is no such list."), field="view")
     if status is not None and status not in Status.values:
         raise Invalid(_("There is no such status."), field="status")
