@@ -6,8 +6,10 @@
        │                            │  │ └────▶ delivered     `find` saw it
        └────proved absent───────────┘  └──────▶ a person decides
 
-A row is taken by a conditional UPDATE with a lease. Whoever finds a lease expired knows only that somebody began to
-send, so the row becomes unknown, never pending. All that is known is in the row; a worker may die at any point.
+A row is taken by a conditional UPDATE with a lease. Whoever finds a lease expired knows only that somebody
+began to
+send, so the row becomes unknown, never pending. All that is known is in the row; a worker may die at any
+point.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.channels.connections import note_problem, open_session
-from kuemmerer.channels.models import Channel
+from kuemmerer.channels.models import Channel, Credential
 from kuemmerer.core import clock
 from kuemmerer.core.encryption import Unreadable
 from kuemmerer.networks.base import Absent, Delivered, Draft
@@ -38,11 +40,14 @@ from kuemmerer.networks.errors import (
     Unsupported,
     sentence,
 )
+from kuemmerer.networks.session import Session
 
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=24)
 LONGEST_PAUSE = timedelta(minutes=15)
+HELD_AFTER = timedelta(hours=1)
+"""Who is so late was held, by a paused channel for instance; the day of trying begins anew then."""
 CHECKS = (timedelta(0), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 """Pauses between the questions whether an attempt arrived; after the last a person decides."""
 BUDGET_SECONDS = 20
@@ -75,6 +80,9 @@ class Delivery(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     checks = models.PositiveIntegerField(default=0)
     attempted_at = models.DateTimeField(null=True, help_text="the last attempt")
+    trouble_since = models.DateTimeField(
+        null=True, help_text="the first attempt in a row that has to be repeated"
+    )
     remote_id = models.CharField(max_length=1000, blank=True, default="")
     url = models.URLField(max_length=2000, blank=True, default="")
     delivered_at = models.DateTimeField(null=True)
@@ -133,7 +141,8 @@ def _due(model: type[Delivery], now: datetime) -> models.QuerySet[Delivery]:
 
 def _claim(model: type[Delivery], now: datetime) -> Delivery | None:
     """Take the row that has waited longest. A pending one comes back as sending, an unknown one as it is."""
-    for pk, state in _due(model, now).order_by("next_at").values_list("pk", "state")[:10]:
+    rows = _due(model, now).order_by("next_at").values_list("pk", "state", "next_at")
+    for pk, state, since in rows[:10]:
         lease = secrets.token_hex(16)
         fields: dict[str, object] = {
             "lease": lease,
@@ -141,13 +150,17 @@ def _claim(model: type[Delivery], now: datetime) -> Delivery | None:
         }
         if state == State.PENDING:
             fields |= {"state": State.SENDING, "attempts": models.F("attempts") + 1, "attempted_at": now}
-        # The conditions stand in the UPDATE itself, without a join: PostgreSQL looks at them again after waiting for
+            if now - since > HELD_AFTER:
+                fields["trouble_since"] = None
+        # The conditions stand in the UPDATE itself, without a join: PostgreSQL looks at them again after
+        # waiting for
         # another worker's lock, but not at a subquery.
         free = model._default_manager.filter(
             Q(lease_until=None) | Q(lease_until__lte=now), pk=pk, state=state, next_at__lte=now
         )
-        if free.update(**fields):
-            return model._default_manager.select_related("channel").get(pk=pk)
+        taken = free.update(**fields)
+        if taken and (found := model._default_manager.select_related("channel").filter(pk=pk).first()):
+            return found
     return None
 
 
@@ -164,23 +177,37 @@ def _give_back(model: type[Delivery], now: datetime) -> int:
     )
 
 
+def _session(delivery: Delivery, now: datetime) -> Session | None:
+    """The channel's session. Without a readable secret nothing is sent or asked; the row waits for a new
+    login.
+    """
+    held = State.PENDING if delivery.state == State.SENDING else State.UNKNOWN
+    try:
+        return open_session(delivery.channel, now)
+    except Unreadable:
+        note_problem(delivery.channel, AuthExpired("revoked"))
+        _finish(delivery, state=held, next_at=now, problem="revoked", problem_words="")
+    except Credential.DoesNotExist:
+        _finish(delivery, state=held, next_at=now)
+    return None
+
+
 def _send(delivery: Delivery) -> None:
     channel = delivery.channel
     now = clock.now()
+    session = _session(delivery, now)
+    if session is None:
+        return
     try:
-        session = open_session(channel, now)
         draft = delivery.draft()
         channel.connector.check_text(draft, channel.settings)
         result = channel.connector.publish(session, draft, key=delivery.key)
     except TryLater as error:
-        _later(delivery, error, now)
+        _later(delivery, error)
     except AuthExpired as error:
         note_problem(channel, error)
         # Kept as it was: once the channel is connected again, it goes out.
         _finish(delivery, state=State.PENDING, next_at=now, problem=error.code, problem_words=error.words)
-    except Unreadable:
-        note_problem(channel, AuthExpired("revoked"))
-        _finish(delivery, state=State.PENDING, next_at=now, problem="revoked", problem_words="")
     except (Rejected, Unsupported) as error:
         _finish(delivery, state=State.REJECTED, next_at=None, problem=error.code, problem_words=error.words)
     except OutcomeUnknown as error:
@@ -193,17 +220,33 @@ def _send(delivery: Delivery) -> None:
         _delivered(delivery, result, now)
 
 
-def _later(delivery: Delivery, error: TryLater, now: datetime) -> None:
-    if now - delivery.written_at > GIVE_UP_AFTER:
-        _finish(delivery, state=State.REJECTED, next_at=None, problem="gave_up", problem_words=error.words)
+def _later(delivery: Delivery, error: TryLater) -> None:
+    now = clock.now()
+    since = delivery.trouble_since or now
+    if now - since > GIVE_UP_AFTER:
+        _finish(
+            delivery,
+            state=State.REJECTED,
+            next_at=None,
+            trouble_since=None,
+            problem="gave_up",
+            problem_words=error.words,
+        )
         return
     # With jitter, so that a hundred answers do not come back at the same second.
     pause = min(timedelta(seconds=2.0 * 2 ** min(delivery.attempts, 10)), LONGEST_PAUSE) * random.uniform(
         0.8, 1.2
-    )  # noqa: S311
+    )
     if error.retry_after is not None:
         pause = error.retry_after + timedelta(seconds=random.uniform(0, 1))  # noqa: S311
-    _finish(delivery, state=State.PENDING, next_at=now + pause, problem=error.code, problem_words=error.words)
+    _finish(
+        delivery,
+        state=State.PENDING,
+        next_at=now + pause,
+        trouble_since=since,
+        problem=error.code,
+        problem_words=error.words,
+    )
 
 
 def _uncertain(delivery: Delivery, error: NetworkError) -> None:
@@ -224,8 +267,11 @@ def _check(delivery: Delivery) -> None:
     now = clock.now()
     sent_at = delivery.attempted_at or delivery.written_at
     settled = now - sent_at >= timedelta(seconds=channel.connector.settle_seconds)
+    session = _session(delivery, now)
+    if session is None:
+        return
     try:
-        found = channel.connector.find(open_session(channel, now), delivery.draft(), key=delivery.key)
+        found = channel.connector.find(session, delivery.draft(), key=delivery.key)
     except AuthExpired as error:
         note_problem(channel, error)
         _finish(delivery, state=State.UNKNOWN, next_at=now)
@@ -243,7 +289,7 @@ def _check(delivery: Delivery) -> None:
     if isinstance(found, Delivered):
         _delivered(delivery, found, now)
     elif isinstance(found, Absent) and settled:
-        _finish(delivery, state=State.PENDING, next_at=now, problem="", problem_words="")
+        _finish(delivery, state=State.PENDING, next_at=now, trouble_since=None, problem="", problem_words="")
     elif isinstance(found, Absent):
         _finish(
             delivery,
@@ -277,7 +323,8 @@ def _delivered(delivery: Delivery, result: Delivered, now: datetime) -> None:
     }
     with transaction.atomic():
         if not _finish(delivery, **fields):
-            # The lease ran out while the network took its time. That it arrived is certain all the same, so nobody
+            # The lease ran out while the network took its time. That it arrived is certain all the same, so
+            # nobody
             # may send it again; only one who is sending right now is left alone, and will find it by its key.
             late = type(delivery)._default_manager.filter(
                 pk=delivery.pk, state__in=[State.UNKNOWN, State.PENDING]

@@ -223,7 +223,7 @@ class Interaction(models.Model):
     fetched_at = models.DateTimeField()
     raw = models.JSONField(default=dict)
     seq = models.BigIntegerField(
-        help_text="number of the last change within the channel. Given out while the channel's row is locked, so a "
+        help_text="number of the last change within the channel. Given out while its row is locked, so a "
         "reader that has seen number n has seen everything before it."
     )
 
@@ -234,7 +234,14 @@ class Interaction(models.Model):
             models.UniqueConstraint(fields=["channel", "remote_id"], name="one_interaction_per_remote_id"),
             models.UniqueConstraint(fields=["channel", "seq"], name="one_change_per_number"),
         ]
-        indexes = [models.Index(fields=["thread", "created_at", "id"], name="interaction_thread")]
+        indexes = [
+            models.Index(fields=["thread", "created_at", "id"], name="interaction_thread"),
+            models.Index(
+                fields=["channel", "parent_remote_id"],
+                name="interaction_own_answer",
+                condition=models.Q(ours=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.remote_id}"
