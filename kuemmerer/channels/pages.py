@@ -59,7 +59,7 @@ class ConnectForm(forms.Form):
         )
         self.fields["name"] = forms.CharField(
             label=_("Name of the channel"),
-            help_text=_("How your team calls it. Left empty, it gets the name of the account."),
+            help_text=_("What your team calls it. Left empty, it gets the name of the account."),
             required=False,
             max_length=100,
         )

@@ -21,9 +21,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 SENTENCES: dict[str, str | Promise] = {
-    "unreachable": _("The server cannot be reached. Check the address; we keep trying."),
-    "timeout": _("The server did not answer in time. We keep trying."),
-    "server_error": _("The server reports a fault of its own. We keep trying."),
+    "unreachable": _("The server cannot be reached at the moment. If this goes on, check the address."),
+    "timeout": _("The server did not answer in time. This usually passes by itself."),
+    "server_error": _("The server reports a fault of its own. This usually passes by itself."),
     "rate_limited": _("The network asks us to slow down. We go on as soon as it allows."),
     "flood": _("The network takes only one entry in a few seconds. We send it a little later."),
     "private_address": _(
@@ -34,20 +34,20 @@ SENTENCES: dict[str, str | Promise] = {
     "not_this_network": _(
         "There is a server at this address, but not one of this network. Check the address."
     ),
-    "bad_answer": _("The server answered with something we cannot read. We keep trying."),
+    "bad_answer": _("The server answered with something we cannot read. If this goes on, check the address."),
     "too_large": _("The answer of the server is too large to be read."),
     "wrong_login": _("The network does not accept this login. Check name and password."),
     "revoked": _("The network no longer accepts our access. Please reconnect the channel."),
     "two_factor": _("This account asks for a second factor. Make an app password and use that one."),
-    "no_permission": _("The account is not allowed to do this."),
+    "no_permission": _("The account is not allowed to do this. Check its rights at the network."),
     "refused": _("The network refused this."),
-    "too_long": _("The text is too long for this network."),
-    "empty": _("There is no text."),
+    "too_long": _("The text is too long for this network. Please shorten it."),
+    "empty": _("There is no text. Please write something."),
     "no_recipient": _("A private answer has to name the person with @ in front, else it reaches nobody."),
-    "duplicate": _("The network has this very text already and refuses it a second time."),
+    "duplicate": _("The network has this very text already and refuses it a second time. Please change it."),
     "gone": _("What this refers to no longer exists on the network."),
     "comments_closed": _("Comments are closed here."),
-    "bad_media": _("The network does not accept this picture."),
+    "bad_media": _("The network does not accept this picture. Please choose another one."),
     "gave_up": _("The network could not be reached for a day. Nothing was sent."),
     "interrupted": _("Sending was interrupted. It may have arrived or not."),
     "cut": _("The connection broke after sending. It may have arrived or not."),
