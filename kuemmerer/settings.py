@@ -122,7 +122,7 @@ EMAIL_SUBJECT_PREFIX = ""
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
-LOCALE_PATHS = [str((Path(__file__).parent / "locale").absolute())]
+LOCALE_PATHS = [str((Path(__file__).parent / name).absolute()) for name in ("locale", "locale_allauth")]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "UTC"
 
