@@ -38,8 +38,7 @@ def encrypt(value: Mapping[str, Any]) -> str:
 
 
 def decrypt(token: str) -> dict[str, Any]:
-    """The value behind `token`; an empty token is an empty value. Raises Unreadable if the key has changed.
-    """
+    """The value behind `token`; an empty token is an empty value. Raises Unreadable for another key."""
     if not token:
         return {}
     try:

@@ -1,5 +1,4 @@
-"""Errors that people see. Each is raised by an operation and shown as a form error, a page or problem+json.
-"""
+"""Errors that people see: raised by an operation, shown as a form error, a page or problem+json."""
 
 from __future__ import annotations
 

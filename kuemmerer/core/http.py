@@ -7,9 +7,11 @@ rebinding), and a redirect would slip past.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
+import time
 import typing
 
 import httpcore
@@ -19,10 +21,17 @@ from kuemmerer import __version__
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
+MOST_SECONDS = 60.0
+"""A server that sends a byte now and then must not hold a worker for ever."""
 MAX_BYTES = 20 * 1024 * 1024
 MAX_REDIRECTS = 5
 
 _SHARED_ADDRESS_SPACE = ipaddress.ip_network("100.64.0.0/10")
+# Addresses with an IPv4 address in them that a gateway leads to, wherever it lies.
+_TRANSLATED = tuple(
+    ipaddress.ip_network(net)
+    for net in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")
+)
 
 
 class PrivateAddress(httpx.ConnectError):
@@ -38,6 +47,8 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.split("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address) and any(ip in net for net in _TRANSLATED):
+        return False
     return ip.is_global and not ip.is_multicast and ip not in _SHARED_ADDRESS_SPACE
 
 
@@ -57,7 +68,11 @@ class _GuardedBackend(httpcore.SyncBackend):
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not all(is_public(address) for address in addresses):
             raise PrivateAddress(f"{host} is a private address")
-        return super().connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        for address in addresses[:-1]:
+            # As any browser does: a server of two addresses may be reachable at one of them only.
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+        return super().connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
 
 
 class _Transport(httpx.HTTPTransport):
@@ -109,7 +124,8 @@ class Client:
         follow_redirects: bool = False,
         **kwargs: typing.Any,
     ) -> httpx.Response:
-        """The whole answer to one request. `timeout` in seconds bounds each read."""
+        """The whole answer to one request. `timeout` (seconds) bounds each read, `MOST_SECONDS` all of it."""
+        end = time.monotonic() + MOST_SECONDS
         if timeout is not None:
             kwargs["timeout"] = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
         client = self._reading if method in {"GET", "HEAD"} else self._writing
@@ -119,6 +135,8 @@ class Client:
                 body += chunk
                 if len(body) > self.max_bytes:
                     raise TooLarge(f"the answer of {response.url.host} is larger than {self.max_bytes} bytes")
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout(f"{response.url.host} takes too long", request=response.request)
         return httpx.Response(
             status_code=response.status_code,
             headers=[
