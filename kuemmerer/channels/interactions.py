@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models, transaction
 
@@ -13,6 +17,9 @@ from kuemmerer.networks import base
 from kuemmerer.networks.text import tidy
 
 CLOCK_SKEW = timedelta(minutes=5)
+_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_IN_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})|NaN|Infinity")
+_MOST_FOLLOWERS = 2**63 - 1
 _SQL_VARIABLES = 500
 """Ids in one IN (…): well below what any SQLite build allows, and small enough for a good query plan."""
 
@@ -33,7 +40,7 @@ def store(*, channel: Channel, items: Sequence[base.Item], gone: Sequence[str] =
     locked = (
         Channel.objects.select_for_update().only("id", "seq", "fetched", "workspace_id").get(pk=channel.pk)
     )
-    unique = list({item.remote_id: item for item in items}.values())
+    unique = list({_cut(item.remote_id): item for item in items}.values())
     authors = _authors(channel, [item.author for item in unique], now)
     threads = _threads(channel, unique)
     known = _by_remote_id(channel, [item.remote_id for item in unique] + list(gone))
@@ -95,11 +102,32 @@ def save_all(model: type[models.Model], rows: Sequence[models.Model], fields: Se
 
 
 def _cut(remote_id: str) -> str:
-    return remote_id[:1000]
+    return _clean(remote_id)[:1000]
+
+
+def _clean(text: str) -> str:
+    """Without what a database refuses: one such character must not stop a channel for good."""
+    return text if text.isprintable() else _UNSTORABLE.sub("", text)
+
+
+def _raw(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The network's own record, less what PostgreSQL's JSON does not take."""
+    text = json.dumps(dict(record))
+    return _storable(dict(record)) if _IN_JSON.search(text) else dict(record)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_storable(str(name)): _storable(part) for name, part in value.items()}
+    return [_storable(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _author_key(person: base.Person) -> str:
-    return (person.remote_id or person.handle or "?")[:512]
+    return _clean(person.remote_id or person.handle or "?")[:512]
 
 
 def _authors(channel: Channel, people: Iterable[base.Person], now: datetime) -> dict[str, Author]:
@@ -143,13 +171,14 @@ def _profile(person: base.Person) -> dict[str, object]:
         "url": _web(person.url, 1000),
         "avatar_url": _web(person.avatar_url, 1000),
         "about": tidy(person.about)[:5000],
-        "followers": person.followers,
+        "followers": None if person.followers is None else max(0, min(person.followers, _MOST_FOLLOWERS)),
     }
 
 
 def _web(url: str, longest: int) -> str:
     """Only addresses that are safe as a link: a network may say `javascript:…`."""
-    return url if url.startswith(("https://", "http://")) and len(url) <= longest else ""
+    good = url.startswith(("https://", "http://")) and len(url) <= longest and not _UNSTORABLE.search(url)
+    return url if good else ""
 
 
 def _threads(channel: Channel, items: Sequence[base.Item]) -> dict[str, Thread]:
@@ -201,7 +230,7 @@ def _new(
         kind=item.kind,
         remote_id=_cut(item.remote_id),
         parent_remote_id=_cut(item.parent_id),
-        language=item.language[:16],
+        language=_clean(item.language)[:16],
         visibility=item.visibility,
         ours=item.ours,
         addressed=item.addressed,
@@ -209,7 +238,7 @@ def _new(
         created_at=min(item.created_at, now + CLOCK_SKEW),
         edited_at=item.edited_at,
         fetched_at=now,
-        raw=dict(item.raw),
+        raw=_raw(item.raw),
         seq=seq,
         **_content(item),
     )
@@ -232,5 +261,14 @@ def _update(present: Interaction, item: base.Item, now: datetime) -> bool:
     if text_changed:
         present.edited_at = item.edited_at or now
     present.deleted_at = None
-    present.raw = dict(item.raw)
+    present.raw = _raw(item.raw)
     return True
+
+
+@transaction.atomic
+def changed_by_us(interaction: Interaction, **fields: object) -> None:
+    """Note what the desk has done with an interaction at the network: status, liked, shared."""
+    channel = Channel.objects.select_for_update().only("id", "seq").get(pk=interaction.channel_id)
+    Channel.objects.filter(pk=channel.pk).update(seq=channel.seq + 1)
+    Interaction.objects.filter(pk=interaction.pk).update(seq=channel.seq + 1, **fields)
+    interaction.refresh_from_db()
