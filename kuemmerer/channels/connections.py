@@ -1,5 +1,4 @@
-"""Connecting, testing, pausing, disconnecting channels, and opening the session through which all calls go.
-"""
+"""Connecting, testing, pausing, disconnecting channels; opening the session through which all calls go."""
 
 from __future__ import annotations
 
@@ -20,6 +19,7 @@ from kuemmerer.core import encryption
 from kuemmerer.core.errors import Conflict, DeskError, Invalid, NotFound
 from kuemmerer.core.http import Client
 from kuemmerer.core.models import record
+from kuemmerer.core.text import storable
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks import base, registry
 from kuemmerer.networks.errors import AuthExpired, NetworkError, Unsupported
@@ -95,7 +95,7 @@ def _checked(
 ) -> dict[str, str]:
     result = {}
     for field in connector.form:
-        value = str(values.get(field.key, "")).strip()
+        value = storable(str(values.get(field.key, ""))).strip()
         if not value and field.required and (only is None or field.key in only):
             raise Invalid(_("Please fill this in."), field=field.key)
         result[field.key] = value[:2000]
@@ -169,7 +169,7 @@ def keep(
         network=connector.key,
         remote_id=account.remote_id[:512],
         defaults={
-            "name": (name.strip() or account.name or account.handle or str(connector.label))[:100],
+            "name": (storable(name).strip() or account.name or account.handle or str(connector.label))[:100],
             "handle": account.handle[:255],
             "url": account.url if account.url.startswith("http") else "",
             "settings": dict(connected.settings),
@@ -238,8 +238,7 @@ def start_sign_in(
     days: int = BACKFILL_DAYS,
     channel_id: int | None = None,
 ) -> str:
-    """Begin a sign-in at the network; returns the address to send the person to. Raises Invalid, NetworkSays.
-    """
+    """Begin a sign-in at the network; returns the address to go to. Raises Invalid, NetworkSays."""
     actor.need("channels.manage")
     connector = connector_of(network)
     channel = get(actor=actor, channel_id=channel_id) if channel_id is not None else None
@@ -338,9 +337,14 @@ def note_problem(channel: Channel, error: NetworkError) -> None:
 
 @transaction.atomic
 def pause(*, actor: Actor, channel_id: int, paused: bool, now: datetime) -> Channel:
-    """Stop fetching and sending for a channel, or go on. Answers on their way wait."""
+    """Stop fetching and sending for a channel, or go on. Answers on their way wait.
+
+    Raises Conflict for one that is disconnected.
+    """
     actor.need("channels.manage")
     channel = get(actor=actor, channel_id=channel_id)
+    if not Credential.objects.filter(channel=channel).exists():
+        raise Conflict(_("This channel is not connected at the moment."))
     channel.state = Channel.State.PAUSED if paused else Channel.State.ACTIVE
     channel.next_sync_at = now
     channel.save(update_fields=["state", "next_sync_at"])
@@ -359,9 +363,10 @@ def pause(*, actor: Actor, channel_id: int, paused: bool, now: datetime) -> Chan
 def rename(*, actor: Actor, channel_id: int, name: str, now: datetime) -> Channel:
     actor.need("channels.manage")
     channel = get(actor=actor, channel_id=channel_id)
-    if not name.strip():
+    name = storable(name).strip()
+    if not name:
         raise Invalid(_("Please give a name."), field="name")
-    channel.name = name.strip()[:100]
+    channel.name = name[:100]
     channel.save(update_fields=["name"])
     record(
         workspace_id=actor.workspace.pk,

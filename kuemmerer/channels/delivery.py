@@ -150,7 +150,7 @@ def _claim(model: type[Delivery], now: datetime) -> Delivery | None:
         }
         if state == State.PENDING:
             fields |= {"state": State.SENDING, "attempts": models.F("attempts") + 1, "attempted_at": now}
-            if now - since > HELD_AFTER:
+            if since is not None and now - since > HELD_AFTER:
                 fields["trouble_since"] = None
         # The conditions stand in the UPDATE itself, without a join: PostgreSQL looks at them again after
         # waiting for
@@ -234,9 +234,8 @@ def _later(delivery: Delivery, error: TryLater) -> None:
         )
         return
     # With jitter, so that a hundred answers do not come back at the same second.
-    pause = min(timedelta(seconds=2.0 * 2 ** min(delivery.attempts, 10)), LONGEST_PAUSE) * random.uniform(
-        0.8, 1.2
-    )
+    pause = min(timedelta(seconds=2.0 * 2 ** min(delivery.attempts, 10)), LONGEST_PAUSE)
+    pause *= random.uniform(0.8, 1.2)  # noqa: S311
     if error.retry_after is not None:
         pause = error.retry_after + timedelta(seconds=random.uniform(0, 1))  # noqa: S311
     _finish(

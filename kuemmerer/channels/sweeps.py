@@ -30,7 +30,7 @@ def unsynced(now: datetime) -> Q:
 
 @check
 def _channels(now: datetime) -> list[Problem]:
-    count = Channel.objects.filter(unsynced(now)).count()
+    count = Channel.objects.filter(unsynced(now), credential__isnull=False).count()
     lost = Channel.objects.filter(state=Channel.State.RECONNECT).count()
     found = []
     if count:

@@ -115,7 +115,17 @@ def _fetch(channel: Channel, session: Session, now: datetime) -> tuple[int, bool
         # A network whose paging runs in a circle would keep us here for ever.
         more = batch.more and mark not in seen
         seen.add(mark)
+        if _is_low(session):
+            break
     return news, more
+
+
+def _is_low(session: Session) -> bool:
+    """Whether the network allows few more calls: the last tenth is for answers, which matter more."""
+    rate = session.rate_limit
+    if rate is None or rate.reset_at is None or rate.reset_at <= session.now:
+        return False
+    return rate.remaining == 0 or (rate.limit is not None and rate.remaining * 10 < rate.limit)
 
 
 def _update_own(channel: Channel, **fields: object) -> None:
@@ -125,7 +135,7 @@ def _update_own(channel: Channel, **fields: object) -> None:
 
 def _refresh(channel: Channel, session: Session, now: datetime) -> int:
     """Look again at some known items: edited, held, gone?"""
-    if not channel.connector.can.refresh or channel.backfilled_at is None:
+    if not channel.connector.can.refresh or channel.backfilled_at is None or _is_low(session):
         return 0
     if channel.refreshed_at is not None and now - channel.refreshed_at < REFRESH_EVERY:
         return 0
@@ -172,8 +182,7 @@ def _succeeded(channel: Channel, session: Session, now: datetime, *, news: int, 
             "remaining": rate.remaining,
             "reset_at": rate.reset_at.isoformat() if rate.reset_at else None,
         }
-        # The last tenth is for answers: they matter more than knowing a little sooner.
-        if rate.limit and rate.remaining * 10 < rate.limit and rate.reset_at is not None:
+        if _is_low(session) and rate.reset_at is not None:
             next_at = max(next_at, min(rate.reset_at, now + timedelta(hours=1)))
     Channel.objects.filter(pk=channel.pk, lease=channel.lease).update(
         lease="",

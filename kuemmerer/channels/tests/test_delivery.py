@@ -226,11 +226,9 @@ def test_a_refused_reply_cannot_be_sent_again_with_a_text_that_is_too_long(desk:
     assert fresh(reply).state == State.REJECTED
 
 
-@pytest.mark.parametrize(
-    ("fault", "checked"), [("cut_after", State.DELIVERED), ("cut_before", State.PENDING)]
-)
+@pytest.mark.parametrize(("fault", "arrived"), [("cut_after", True), ("cut_before", False)])
 def test_a_cut_connection_is_uncertain_until_the_network_says_whether_it_arrived(
-    desk: Desk, time: Clock, fault: str, checked: str, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, time: Clock, fault: str, arrived: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Demo, "settle_seconds", 10)
     uid, reply = pending(desk)
