@@ -11,7 +11,7 @@ from kuemmerer.channels.models import Channel
 from kuemmerer.inbox import cases
 from kuemmerer.inbox.models import Reply
 from kuemmerer.jobs.health import Problem, check
-from kuemmerer.jobs.sweeps import sweep
+from kuemmerer.jobs.sweeps import each, sweep
 
 
 @sweep("inbox.open_cases", every=15, after=("channels.sync",))
@@ -19,7 +19,7 @@ def open_cases(now: datetime) -> int:
     behind = Channel.objects.select_related("workspace").filter(
         Q(inbox_mark=None) & Q(seq__gt=0) | Q(inbox_mark__seq__lt=F("seq"))
     )
-    return sum(cases.open_from_channel(channel) for channel in behind)
+    return each(cases.open_from_channel, behind)
 
 
 @sweep("inbox.deliver", every=5, queue="delivery")

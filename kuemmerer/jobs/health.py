@@ -17,8 +17,7 @@ SWEEP_SLACK = timedelta(minutes=3)
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Something that stands still. `code` is for programs; `details` holds numbers, never names of customers.
-    """
+    """Something that stands still. `code` is for programs; `details` has numbers, no customers' names."""
 
     code: str
     details: str

@@ -8,9 +8,10 @@ be killed at any point: the rows hold the truth, a task in the queue is only a w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Q
@@ -20,6 +21,7 @@ from kuemmerer.jobs.models import Schedule
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Run = Callable[[datetime], int]
 LOST_AFTER = timedelta(minutes=2)
 """A wake-up call that has been in the queue for so long is taken for lost and given again."""
@@ -110,6 +112,21 @@ def run(name: str, now: datetime) -> int:
             if name in other.after:
                 wake(other.name)
     return count
+
+
+def each(work: Callable[[T], int], rows: Iterable[T]) -> int:
+    """The sum of `work` over `rows`. One that fails keeps no other waiting; its exception comes last."""
+    total = 0
+    failed: Exception | None = None
+    for row in rows:
+        try:
+            total += work(row)
+        except Exception as error:
+            log.exception("The work on %r failed", row)
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return total
 
 
 def run_until_quiet(now: datetime, *, rounds: int = 50) -> int:

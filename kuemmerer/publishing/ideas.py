@@ -11,6 +11,7 @@ from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.text import storable
 from kuemmerer.networks.base import Kind
 from kuemmerer.publishing.models import Idea, ReadMark
 
@@ -31,7 +32,7 @@ def collect_from_channel(channel: Channel, now: datetime) -> int:
             new = [
                 Idea(
                     workspace_id=channel.workspace_id,
-                    title=entry.title or entry.text[:80] or entry.url,
+                    title=(entry.title or entry.text[:80] or entry.url)[:500],
                     text=entry.text,
                     url=entry.url,
                     source=entry,
@@ -49,7 +50,7 @@ def collect_from_channel(channel: Channel, now: datetime) -> int:
 def write_down(*, actor: Actor, title: str, text: str, now: datetime, url: str = "") -> Idea:
     """Note an idea by hand. Raises Invalid, Forbidden."""
     actor.need("ideas.edit")
-    title = " ".join(title.split())
+    title, text, url = " ".join(storable(title).split()), storable(text), storable(url).strip()
     if not title or len(title) > 500:
         raise Invalid(_("Please give a title of at most 500 characters."), field="title")
     if url and not url.startswith(("https://", "http://")):
