@@ -17,6 +17,7 @@ from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.text import storable
 from kuemmerer.inbox.deadlines import BusinessHours
 from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, Note, ReadMark, Reply, Status
 
@@ -411,7 +412,7 @@ def label(*, actor: Actor, case_id: int, label_id: int, on: bool, now: datetime)
 def add_note(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
     """Write an internal note. Raises Invalid for an empty or endless one."""
     case = _locked(actor, case_id, "inbox.note")
-    text = text.strip()
+    text = storable(text).strip()
     if not text:
         raise Invalid(_("Please write something."), field="text")
     if len(text) > MOST_TEXT:
@@ -424,8 +425,7 @@ def add_note(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
 
 
 def workspace_deadlines_changed(workspace: Workspace) -> int:
-    """Compute the deadlines of all unanswered cases anew, after the business hours changed. Returns how many.
-    """
+    """Compute the deadlines of all unanswered cases anew, after the hours changed. Returns how many."""
     hours = BusinessHours.of(workspace)
     count = 0
     for case in Case.objects.filter(workspace=workspace, unanswered_since__isnull=False).iterator(

@@ -16,10 +16,11 @@ _LONGEST_SEARCH = 400
 """Days: a calendar without an open hour in more than a year has none."""
 
 
-@lru_cache(maxsize=256)
-def _holidays(country: str, region: str) -> holidays.HolidayBase:
-    # Looked up by many threads; the package fills in whole years as they are asked for.
-    return holidays.country_holidays(country, subdiv=region or None)
+@lru_cache(maxsize=1024)
+def _holidays(country: str, region: str, year: int) -> frozenset[date]:
+    # Not the package's own calendar: it fills in a year when first asked, and others see it half full.
+    found = holidays.country_holidays(country, subdiv=region or None, years=year)
+    return frozenset(day for day in found if day.year == year)
 
 
 class BusinessHours:
@@ -29,7 +30,7 @@ class BusinessHours:
         self, *, hours: dict[str, list[list[str]]], zone: zoneinfo.ZoneInfo, country: str, region: str
     ) -> None:
         self._zone = zone
-        self._free = _holidays(country, region)
+        self._place = country, region
         self._spans = {
             int(day): [(_time(start), _time(end)) for start, end in spans] for day, spans in hours.items()
         }
@@ -42,7 +43,7 @@ class BusinessHours:
 
     def open_spans(self, day: date) -> list[tuple[datetime, datetime]]:
         """The open hours of a local day, in UTC; empty when closed."""
-        if day in self._free:
+        if day in _holidays(*self._place, day.year):
             return []
         return [
             (self._moment(day, start), self._moment(day, end))

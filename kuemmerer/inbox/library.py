@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from kuemmerer.accounts.access import Actor
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.text import storable
 from kuemmerer.inbox.models import Case, Label, SavedReply
 
 COLORS = 8
@@ -27,7 +28,7 @@ _VARIABLE = re.compile(r"\{(\w*)\}")
 def save_label(*, actor: Actor, name: str, color: int, now: datetime, label_id: int | None = None) -> Label:
     """Make or change a label. Raises Invalid, Conflict (name taken), NotFound, Forbidden."""
     actor.need("inbox.configure")
-    name = " ".join(name.split())
+    name = " ".join(storable(name).split())
     if not name or len(name) > 40:
         raise Invalid(_("A label needs a name of at most 40 characters."), field="name")
     if not 0 <= color < COLORS:
@@ -73,7 +74,7 @@ def save_reply(
     NotFound.
     """
     actor.need("inbox.configure")
-    name, text = " ".join(name.split()), text.replace("\r\n", "\n").strip()
+    name, text = " ".join(storable(name).split()), storable(text).replace("\r\n", "\n").strip()
     if not name or len(name) > 80:
         raise Invalid(_("A saved reply needs a name of at most 80 characters."), field="name")
     if not text or len(text) > 20_000:
@@ -87,7 +88,7 @@ def save_reply(
         .exists()
     ):
         raise Conflict(_("There is a saved reply of this name already."), field="name")
-    saved = SavedReply(workspace=actor.workspace) if reply_id is None else _saved(actor, reply_id)
+    saved = SavedReply(workspace=actor.workspace) if reply_id is None else saved_reply(actor, reply_id)
     saved.name, saved.text, saved.language = name, text, language[:5]
     saved.save()
     record(
@@ -96,7 +97,8 @@ def save_reply(
     return saved
 
 
-def _saved(actor: Actor, reply_id: int) -> SavedReply:
+def saved_reply(actor: Actor, reply_id: int) -> SavedReply:
+    """A saved reply of the workspace. Raises NotFound."""
     saved = SavedReply.objects.filter(workspace=actor.workspace, pk=reply_id).first()
     if saved is None:
         raise NotFound
@@ -106,7 +108,7 @@ def _saved(actor: Actor, reply_id: int) -> SavedReply:
 @transaction.atomic
 def delete_reply(*, actor: Actor, reply_id: int, now: datetime) -> None:
     actor.need("inbox.configure")
-    saved = _saved(actor, reply_id)
+    saved = saved_reply(actor, reply_id)
     record(
         workspace_id=actor.workspace.pk,
         actor=actor.label,
@@ -118,9 +120,8 @@ def delete_reply(*, actor: Actor, reply_id: int, now: datetime) -> None:
     saved.delete()
 
 
-def filled_in(*, actor: Actor, reply_id: int, case: Case) -> str:
-    """A saved reply's text for this case, its variables filled in. Raises NotFound."""
-    actor.need("inbox.reply")
+def filled_in(*, actor: Actor, saved: SavedReply, case: Case) -> str:
+    """A saved reply's text for this case, its variables filled in."""
     name = case.author.name or case.author.handle
     values = {
         "first_name": name.split()[0] if name.split() else "",
@@ -128,6 +129,4 @@ def filled_in(*, actor: Actor, reply_id: int, case: Case) -> str:
         "company": actor.workspace.name,
         "agent": actor.user.name,
     }
-    return _VARIABLE.sub(
-        lambda match: values.get(match.group(1), match.group()), _saved(actor, reply_id).text
-    )
+    return _VARIABLE.sub(lambda match: values.get(match.group(1), match.group()), saved.text)

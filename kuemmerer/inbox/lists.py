@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.core.errors import Invalid
+from kuemmerer.core.text import storable
 from kuemmerer.inbox.models import Case, CaseLabel, Status
 
 MOST = 100
@@ -128,7 +129,7 @@ def _filtered(
         cases = cases.filter(assignee_id=assignee_id)
     if label_id is not None:
         cases = cases.filter(Exists(CaseLabel.objects.filter(case=OuterRef("pk"), label_id=label_id)))
-    if search:
+    if search := storable(search):
         words = (
             Q(excerpt__icontains=search)
             | Q(author__name__icontains=search)

@@ -8,12 +8,14 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
+from kuemmerer.channels import interactions
 from kuemmerer.channels.connections import NetworkSays, note_problem, open_session
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, NotFound
 from kuemmerer.core.models import record
-from kuemmerer.networks.base import Action
-from kuemmerer.networks.errors import NetworkError
+from kuemmerer.inbox import cases
+from kuemmerer.networks.base import Action, Status
+from kuemmerer.networks.errors import AuthExpired, NetworkError
 
 
 def possible(channel: Channel, interaction: Interaction) -> list[Action]:
@@ -55,7 +57,9 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
     try:
         status = channel.connector.act(open_session(channel, now), action, interaction.target)
     except NetworkError as error:
-        note_problem(channel, error)
+        if isinstance(error, AuthExpired):
+            # Anything else is about this one interaction and no trouble of the channel.
+            note_problem(channel, error)
         raise NetworkSays(error) from error
     with transaction.atomic():
         fields: dict[str, object] = {}
@@ -65,7 +69,10 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
             fields["liked"] = action == Action.LIKE
         if action == Action.SHARE:
             fields["shared"] = True
-        Interaction.objects.filter(pk=interaction.pk).update(**fields)
+        if fields:
+            interactions.changed_by_us(interaction, **fields)
+        if status in {Status.SPAM, Status.TRASH}:
+            cases.withdraw([interaction])
         record(
             workspace_id=interaction.workspace_id,
             actor=actor.label,

@@ -12,6 +12,7 @@ from kuemmerer.channels.delivery import State, new_key
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.text import storable
 from kuemmerer.inbox.models import Case, Reply
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks.base import Draft
@@ -126,7 +127,7 @@ def _interaction(case: Case, interaction_id: int | None) -> Interaction:
 
 def checked_text(channel: Channel, interaction: Interaction, text: str, now: datetime) -> str:
     """The text as it will be sent. Raises Invalid if the network would refuse it."""
-    text = text.replace("\r\n", "\n").strip()
+    text = storable(text).replace("\r\n", "\n").strip()
     draft = Draft(text=text, written_at=now, reply_to=interaction.target)
     try:
         channel.connector.check_text(draft, channel.settings)
@@ -150,8 +151,7 @@ def _locked(actor: Actor, reply_id: int) -> Reply:
 
 @transaction.atomic
 def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None = None) -> Reply:
-    """Send a refused reply again, with another text if given. Raises Conflict for one that was not refused.
-    """
+    """Send a refused reply again, with another text if given. Raises Conflict unless it was refused."""
     reply = _locked(actor, reply_id)
     if reply.state != State.REJECTED:
         raise Conflict(_("Only an answer that was refused can be sent again."))
@@ -228,7 +228,6 @@ def withdraw(*, actor: Actor, reply_id: int, now: datetime) -> None:
 
 
 def opening(case: Case) -> str:
-    """What the composer begins with: what the network wants in front of an answer, e.g. the author's handle.
-    """
+    """What the composer begins with: what the network wants before an answer, e.g. the author's handle."""
     interaction = newest_words(case)
     return case.channel.connector.reply_text(interaction.target, "") if interaction else ""
