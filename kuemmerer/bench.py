@@ -1,10 +1,4 @@
-"""Benchmarks: how fast this machine takes interactions in and shows them, on a database of its own.
-
-The test data are skewed as real ones are: a tenth of the authors write half of the words, some threads are
-very long, and
-most cases are closed. They take the way of every sync, through `interactions.store` and
-`cases.open_from_channel`.
-"""
+"""Benchmarks: how fast this machine takes interactions in and shows them, on a database of its own."""
 
 from __future__ import annotations
 
@@ -17,19 +11,15 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django.test import Client
 
     from kuemmerer.accounts.access import Actor
-    from kuemmerer.channels.models import Channel
 
 NOW = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
-YEARS = 2
-CHANNELS = 20
 BATCH = 500
 ASKED = 60
 """How often each page is asked for."""
@@ -98,29 +88,18 @@ def _company() -> Actor:
     return Actor(user=owner, workspace=membership.workspace, membership=membership)
 
 
-# --- taking in
-# ------------------------------------------------------------------------------------------------
-
-
 def _sync(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Storing batches as a sync does, then making their cases as the inbox does."""
+    from kuemmerer import bench_data
     from kuemmerer.channels import interactions
     from kuemmerer.inbox import cases
 
-    channels = [_channel(actor, number) for number in range(CHANNELS)]
-    source = _items(random.Random(1))
-    batches: list[tuple[Channel, list[Any]]] = []
-    waiting: list[list[Any]] = [[] for _ in channels]
-    for _number in range(sizes[0]):
-        place, item = next(source)
-        waiting[place].append(item)
-        if len(waiting[place]) == BATCH:
-            batches.append((channels[place], waiting[place]))
-            waiting[place] = []
+    channels = bench_data.channels(actor, NOW)
+    batches = list(bench_data.batches(1, sizes[0], BATCH, NOW))
     count = sum(len(items) for _, items in batches)
     start = time.perf_counter()
-    for channel, items in batches:
-        interactions.store(channel=channel, items=items, now=NOW)
+    for place, items in batches:
+        interactions.store(channel=channels[place], items=items, now=NOW)
     stored = time.perf_counter() - start
     start = time.perf_counter()
     for channel in channels:
@@ -133,132 +112,24 @@ def _sync(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-# --- showing
-# --------------------------------------------------------------------------------------------------
-
-
 def _inbox(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Server time of the lists and of case pages, middleware and templates included, as the tables grow."""
-    from kuemmerer.channels.models import Interaction
+    from kuemmerer import bench_data
     from kuemmerer.core import clock
 
-    channels = [_channel(actor, number) for number in range(CHANNELS)]
+    history = bench_data.History(actor, bench_data.channels(actor, NOW), NOW)
     source = random.Random(1)
-    items = _items(source)
     results: list[dict[str, Any]] = []
     with clock.frozen(NOW):
         for size in sizes:
-            start = time.perf_counter()
-            added = _fill(channels, items, size - Interaction.objects.count())
-            seconds = time.perf_counter() - start
-            _work_off(actor, source)
+            history.grow_to(size)
             _analyze()
-            figures = _pages(actor, source)
-            results.append(
-                {"interactions": size, "loaded_per_second": round(added / seconds), "p95_ms": figures}
-            )
+            results.append({"interactions": size, "p95_ms": _pages(actor, source)})
     growth = {}
     if len(results) > 1:
         first, last = results[0]["p95_ms"], results[-1]["p95_ms"]
         growth = {name: round(last[name] / first[name], 2) for name in last}
     return {"sizes": results, "growth": growth}
-
-
-def _channel(actor: Actor, number: int) -> Channel:
-    from kuemmerer.channels.models import Channel
-    from kuemmerer.networks.registry import connectors
-
-    networks = [key for key, connector in connectors().items() if connector.can.reply]
-    start = NOW - timedelta(days=366 * YEARS)
-    return Channel.objects.create(
-        workspace=actor.workspace,
-        network=networks[number % len(networks)],
-        name=f"Channel {number}",
-        remote_id=str(number),
-        handle=f"channel{number}",
-        connected_at=start,
-        backfill_from=start,
-        backfilled_at=start,
-        next_sync_at=NOW,
-        synced_at=NOW,
-    )
-
-
-_WORDS = """Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer antwortet mir hier
-Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks great service never again question
-about order
-""".split()
-
-
-def _items(source: random.Random) -> Iterator[tuple[int, Any]]:
-    """An endless conversation: channel number and item, in the order of time."""
-    from kuemmerer.networks.base import Item, Kind, Person
-
-    number = 0
-    threads: list[list[str]] = [[] for _ in range(CHANNELS)]
-    step = timedelta(days=365 * YEARS) / SIZES[-1]
-    while True:
-        place = min(int(source.expovariate(0.25)), CHANNELS - 1)
-        number += 1
-        at = NOW - timedelta(days=365 * YEARS) + step * (number % SIZES[-1])
-        if not threads[place] or source.random() < 0.15:
-            threads[place] = [*threads[place][-400:], f"t{number}"]
-        # Squared: the newest threads get most, and a few of them very many.
-        thread = threads[place][-1 - int(source.random() ** 3 * len(threads[place]))]
-        rank = int(source.random() ** 2.4 * 40_000)
-        kind = Kind.LIKE if source.random() < 0.3 else Kind.COMMENT
-        yield (
-            place,
-            Item(
-                kind=kind,
-                remote_id=f"i{number}",
-                thread_id=thread,
-                author=Person(
-                    remote_id=f"p{rank}", name=f"Person {rank}", handle=f"person{rank}", followers=rank % 977
-                ),
-                created_at=at,
-                text="" if kind == Kind.LIKE else " ".join(source.choices(_WORDS, k=source.randint(1, 40))),
-            ),
-        )
-
-
-def _fill(channels: list[Channel], items: Iterator[tuple[int, Any]], count: int) -> int:
-    """Store `count` more items and make their cases; returns how many."""
-    from kuemmerer.channels import interactions
-    from kuemmerer.inbox import cases
-
-    waiting: list[list[Any]] = [[] for _ in channels]
-
-    def flush(place: int) -> None:
-        interactions.store(channel=channels[place], items=waiting[place], now=NOW)
-        cases.open_from_channel(channels[place])
-        waiting[place] = []
-
-    for _ in range(count):
-        place, item = next(items)
-        waiting[place].append(item)
-        if len(waiting[place]) == BATCH:
-            flush(place)
-    for place in range(len(channels)):
-        flush(place)
-    return count
-
-
-def _work_off(actor: Actor, source: random.Random) -> None:
-    """What a team has done: nearly all is closed, the rest assigned or not, some cases are labelled."""
-    from kuemmerer.inbox.models import Case, CaseLabel, Label, Status
-
-    cases = Case.objects.filter(workspace=actor.workspace)
-    closed = {"status": Status.CLOSED, "closed_at": NOW, "due_at": None, "unanswered_since": None}
-    cases.filter(status=Status.OPEN, last_at__lt=NOW - timedelta(days=14)).update(**closed)
-    still = list(cases.filter(status=Status.OPEN).values_list("pk", flat=True))
-    source.shuffle(still)
-    for start in range(0, len(still) // 3, BATCH):
-        cases.filter(pk__in=still[start : start + BATCH]).update(assignee=actor.user)
-    label, _ = Label.objects.get_or_create(workspace=actor.workspace, name="Bench", defaults={"color": 1})
-    known = set(CaseLabel.objects.filter(label=label).values_list("case_id", flat=True))
-    wanted = [pk for pk in cases.values_list("pk", flat=True) if pk % 10 == 0 and pk not in known]
-    CaseLabel.objects.bulk_create([CaseLabel(case_id=pk, label=label) for pk in wanted], batch_size=5000)
 
 
 def _analyze() -> None:

@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "kuemmerer.web.middleware.content_security_policy",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "kuemmerer.web.middleware.sessions_seen",
 ]
 ROOT_URLCONF = "kuemmerer.urls"
 WSGI_APPLICATION = "kuemmerer.wsgi.application"
@@ -110,7 +110,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _SECURE else "http"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "kuemmerer.accounts.adapter.SecondFactorAdapter"
 MFA_TOTP_ISSUER = "Kümmerer"
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_TRACK_ACTIVITY = False  # web.middleware.sessions_seen does it, less often
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 

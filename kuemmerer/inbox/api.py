@@ -601,4 +601,5 @@ def delete_saved_reply(request: ApiRequest, saved_reply_id: int) -> None:
 def fill_in_saved_reply(request: ApiRequest, case_id: int, saved_reply_id: int) -> TextAnswer:
     """Get the text of a saved reply for a case, its variables filled in"""
     case = cases.get(actor=request.actor, case_id=case_id)
-    return TextAnswer(text=library.filled_in(actor=request.actor, reply_id=saved_reply_id, case=case))
+    saved = library.saved_reply(request.actor, saved_reply_id)
+    return TextAnswer(text=library.filled_in(actor=request.actor, saved=saved, case=case))

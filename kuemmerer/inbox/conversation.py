@@ -13,7 +13,7 @@ from kuemmerer.inbox import moderation
 from kuemmerer.inbox.models import Case, Note, Reply
 from kuemmerer.networks.base import Action, Kind
 
-NEWEST = 60
+NEWEST = 30
 """Of a long thread the newest so many are shown at first; the author's own words and the root always."""
 MOST = 1000
 SHOWN_KINDS = [*WORDS, Kind.POST]

@@ -26,6 +26,8 @@ from kuemmerer.web.page import WorkspaceRequest, page
 
 TONES = ("", "info", "success", "warning", "danger", "violet", "outline", "info")
 SOON = timedelta(hours=2)
+SHOWN = 30
+"""Cases on one page of a list; the next ones come by a click."""
 
 
 # --- the list
@@ -55,7 +57,9 @@ def _filters(query: Mapping[str, str]) -> dict[str, Any]:
 def _list_context(request: WorkspaceRequest, now: datetime, current: int | None = None) -> dict[str, Any]:
     actor = request.actor
     filters = _filters(request.GET)
-    found = lists.case_list(actor=actor, now=now, after=request.GET.get("after") or None, **filters)
+    found = lists.case_list(
+        actor=actor, now=now, after=request.GET.get("after") or None, limit=SHOWN, **filters
+    )
     kept = {
         k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
     }
@@ -115,7 +119,6 @@ def due_state(case: Case, now: datetime) -> str:
 @page("inbox.view")
 def inbox(request: WorkspaceRequest) -> HttpResponse:
     now = clock.now()
-    request.session["workspace"] = request.actor.workspace.slug
     current = request.GET.get("current", "")
     context = _list_context(request, now, int(current) if current.isdigit() else None)
     if request.htmx and request.GET.get("rows"):  # type: ignore[attr-defined]
@@ -136,11 +139,12 @@ def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra:
         k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
     }
     list_url = reverse("inbox", args=[actor.workspace.slug])
+    labels = list(case.labels.all())
     return {
         "case": case,
         "talk": talk,
-        "labels_on": {label.pk for label in case.labels.all()},
-        "label_chips": [{"name": label.name, "tone": TONES[label.color]} for label in case.labels.all()],
+        "labels_on": {label.pk for label in labels},
+        "label_chips": [{"name": label.name, "tone": TONES[label.color]} for label in labels],
         "due_state": due_state(case, now),
         "members": [
             m.user
@@ -148,9 +152,9 @@ def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra:
             .select_related("user")
             .order_by("user__name")
         ],
-        "all_labels": Label.objects.filter(workspace=actor.workspace),
+        "all_labels": list(Label.objects.filter(workspace=actor.workspace)),
         "saved": [
-            {"name": saved.name, "text": library.filled_in(actor=actor, reply_id=saved.pk, case=case)}
+            {"name": saved.name, "text": library.filled_in(actor=actor, saved=saved, case=case)}
             for saved in SavedReply.objects.filter(workspace=actor.workspace)
         ]
         if actor.can("inbox.reply")

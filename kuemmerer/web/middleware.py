@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+
+SEEN_EVERY = 300
+"""Seconds between two notes that a session is in use."""
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -40,5 +45,17 @@ def content_security_policy(get_response: Handler) -> Handler:
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+    return middleware
+
+
+def sessions_seen(get_response: Handler) -> Handler:
+    """Note in the list of sessions that this one is in use; not with every request, since each note is a write."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        key = request.session.session_key
+        if key and request.user.is_authenticated and cache.add(f"session-seen-{key}", 1, SEEN_EVERY):
+            UserSession.objects.create_from_request(request)
+        return get_response(request)
 
     return middleware

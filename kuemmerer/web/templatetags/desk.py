@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -23,6 +24,7 @@ MINUTE, HOUR = 60, 3600
 
 
 @register.simple_tag
+@lru_cache(maxsize=512)
 def icon(name: str, extra: str = "") -> SafeString:
     """A Lucide icon; it is decoration, so the text beside it has to say what it means."""
     return format_html(
@@ -86,7 +88,11 @@ def _hours(count: int, *, future: bool) -> str:
 @register.simple_tag
 def avatar(name: object, size: str = "") -> SafeString:
     """Initials in a circle; the name itself has to stand beside it. `size`: "tiny", "small", "large"."""
-    text = str(name or "").strip()
+    return _avatar(str(name or "").strip(), size)
+
+
+@lru_cache(maxsize=4096)
+def _avatar(text: str, size: str) -> SafeString:
     tone = crc32(text.encode()) % TONES + 1
     classes = f"avatar tone-{tone} {size}".strip()
     return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, initials(text))

@@ -1,0 +1,225 @@
+"""A company's years in the database, for benchmarks: skewed as real ones are, written without the detour of the ORM.
+
+A tenth of the authors write half of the words, a few threads are very long, nearly all cases are closed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, models
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.channels.models import Author, Channel, Interaction, Thread
+from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, Status
+from kuemmerer.networks.base import Item, Kind, Person
+from kuemmerer.networks.registry import connectors
+
+YEARS = 2
+CHANNELS = 20
+PEOPLE = 40_000
+CHUNK = 20_000
+WORDS = """Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer antwortet mir hier
+Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks great service never again question
+about order""".split()
+
+
+def channels(actor: Actor, now: datetime) -> list[Channel]:
+    """Twenty connected channels that can answer."""
+    networks = [key for key, connector in connectors().items() if connector.can.reply]
+    start = now - timedelta(days=366 * YEARS)
+    return [
+        Channel.objects.create(
+            workspace=actor.workspace,
+            network=networks[number % len(networks)],
+            name=f"Channel {number}",
+            remote_id=str(number),
+            handle=f"channel{number}",
+            connected_at=start,
+            backfill_from=start,
+            backfilled_at=start,
+            next_sync_at=now,
+            synced_at=now,
+        )
+        for number in range(CHANNELS)
+    ]
+
+
+class Crowd:
+    """Who writes where: draws of channel, thread and person, the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self._threads: list[list[int]] = [[] for _ in range(CHANNELS)]
+        self._last = 0
+
+    def draw(self) -> tuple[int, int, int, Kind, str]:
+        """Number of the channel, of the thread (unique) and of the person; kind and text of what is written."""
+        place = min(int(self.random.expovariate(0.25)), CHANNELS - 1)
+        threads = self._threads[place]
+        if not threads or self.random.random() < 0.15:
+            self._last += 1
+            threads.append(self._last)
+            del threads[:-400]
+        # Cubed: the newest threads get most, and a few of them very many.
+        thread = threads[-1 - int(self.random.random() ** 3 * len(threads))]
+        person = int(self.random.random() ** 2.4 * PEOPLE)
+        kind = Kind.LIKE if self.random.random() < 0.3 else Kind.COMMENT
+        text = "" if kind == Kind.LIKE else " ".join(self.random.choices(WORDS, k=self.random.randint(1, 40)))
+        return place, thread, person, kind, text
+
+
+def batches(seed: int, count: int, size: int, now: datetime) -> Iterable[tuple[int, list[Item]]]:
+    """About `count` items as connectors bring them: number of the channel and up to `size` of its items."""
+    crowd = Crowd(seed)
+    waiting: list[list[Item]] = [[] for _ in range(CHANNELS)]
+    for number in range(count):
+        place, thread, person, kind, text = crowd.draw()
+        waiting[place].append(
+            Item(
+                kind=kind,
+                remote_id=f"i{number}",
+                thread_id=f"t{thread}",
+                author=Person(remote_id=f"p{person}", name=f"Person {person}", handle=f"person{person}"),
+                created_at=now - timedelta(days=365 * YEARS) * (1 - number / count),
+                text=text,
+            )
+        )
+        if len(waiting[place]) == size:
+            yield place, waiting[place]
+            waiting[place] = []
+
+
+class History:
+    """Fills the tables with the past of one workspace, in steps that grow it."""
+
+    def __init__(self, actor: Actor, places: Sequence[Channel], now: datetime) -> None:
+        self._actor, self._places, self._now = actor, places, now
+        self._crowd = Crowd(1)
+        self._authors: dict[tuple[int, int], int] = {}
+        self._threads: dict[int, int] = {}
+        self._cases: dict[tuple[int, int], int] = {}
+        self._written = 0
+        self._label = Label.objects.create(workspace=actor.workspace, name="Bench", color=1)
+
+    def grow_to(self, size: int) -> None:
+        """Add interactions, with their authors, threads and cases, until there are `size`."""
+        count = size - self._written
+        for start in range(0, count, CHUNK):
+            self._chunk(start, min(CHUNK, count - start), count)
+        for channel in self._places:
+            Channel.objects.filter(pk=channel.pk).update(seq=self._written)
+
+    def _chunk(self, start: int, length: int, count: int) -> None:
+        authors, threads, interactions, links = [], [], [], []
+        cases: dict[int, dict[str, Any]] = {}
+        for number in range(start, start + length):
+            place, thread_number, person, kind, text = self._crowd.draw()
+            channel = self._places[place]
+            at = self._now - timedelta(days=365 * YEARS) * (1 - (number + 1) / count)
+            own: dict[str, Any] = {"workspace_id": self._actor.workspace.pk, "channel_id": channel.pk}
+            author = self._authors.get((place, person))
+            if author is None:
+                author = self._authors[place, person] = len(self._authors) + 1
+                name = {"name": f"Person {person}", "handle": f"person{person}"}
+                authors.append({"id": author, **own, **name, "remote_id": f"p{person}", "first_seen_at": at})
+            if thread_number not in self._threads:
+                self._threads[thread_number] = thread_number
+                threads.append(
+                    {"id": thread_number, **own, "remote_id": f"t{thread_number}", "created_at": at}
+                )
+            self._written += 1
+            identity = self._written
+            row = {
+                "id": identity,
+                **own,
+                "thread_id": thread_number,
+                "author_id": author,
+                "kind": kind,
+                "text": text,
+            }
+            interactions.append(
+                {**row, "remote_id": f"i{identity}", "created_at": at, "fetched_at": at, "seq": identity}
+            )
+            if kind == Kind.COMMENT:
+                case = self._case(cases, own, thread_number, author, text, at)
+                links.append({"case_id": case, "interaction_id": identity})
+        _insert(Author, authors)
+        _insert(Thread, threads)
+        _insert(Interaction, interactions)
+        fresh = [row for row in cases.values() if row.pop("fresh")]
+        _insert(Case, fresh)
+        _insert(CaseInteraction, links)
+        labelled = [
+            {"case_id": row["id"], "label_id": self._label.pk} for row in fresh if row["id"] % 10 == 0
+        ]
+        _insert(CaseLabel, labelled)
+        known = {row["id"]: row for row in cases.values()}.keys() - {row["id"] for row in fresh}
+        _touch([cases[identity] for identity in known])
+
+    def _case(
+        self,
+        cases: dict[int, dict[str, Any]],
+        own: dict[str, Any],
+        thread: int,
+        author: int,
+        text: str,
+        at: datetime,
+    ) -> int:
+        identity = self._cases.get((thread, author))
+        fresh = identity is None
+        if identity is None:
+            identity = self._cases[thread, author] = len(self._cases) + 1
+        if identity in cases:
+            fresh = cases[identity]["fresh"]
+        is_open = at > self._now - timedelta(days=14)
+        since = at if is_open else None
+        cases[identity] = {
+            "id": identity,
+            **own,
+            "thread_id": thread,
+            "author_id": author,
+            "kind": Kind.COMMENT,
+            "excerpt": text[:200],
+            "opened_at": at,
+            "last_at": at,
+            "status": Status.OPEN if is_open else Status.CLOSED,
+            "unanswered_since": since,
+            "due_at": since + timedelta(days=1) if since else None,
+            "assignee_id": self._actor.user.pk if identity % 3 == 0 else None,
+            "fresh": fresh,
+        }
+        return identity
+
+
+def _insert(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as they are; fields that a row does not name get the model's default."""
+    if not rows:
+        return
+    fields = [f for f in model._meta.concrete_fields if not (f.primary_key and "id" not in rows[0])]
+    defaults = {f.attname: None if f.null else f.get_default() for f in fields if f.attname not in rows[0]}
+    names = ", ".join(connection.ops.quote_name(str(f.column)) for f in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    statement = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608
+    values = [[_raw(row.get(f.attname, defaults.get(f.attname))) for f in fields] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, values)
+
+
+def _touch(rows: Sequence[dict[str, Any]]) -> None:
+    columns = ("excerpt", "last_at", "status", "unanswered_since", "due_at")
+    assignments = ", ".join(f"{name} = %s" for name in columns)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {Case._meta.db_table} SET {assignments} WHERE id = %s",  # noqa: S608
+            [[*(_raw(row[name]) for name in columns), row["id"]] for row in rows],
+        )
+
+
+def _raw(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return "{}" if isinstance(value, dict) else value
