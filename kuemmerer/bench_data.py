@@ -1,4 +1,5 @@
-"""A company's years in the database, for benchmarks: skewed as real ones are, written without the detour of the ORM.
+"""A company's years in the database, for benchmarks: skewed as real ones are, written without the detour of
+the ORM.
 
 A tenth of the authors write half of the words, a few threads are very long, nearly all cases are closed.
 """
@@ -22,8 +23,8 @@ YEARS = 2
 CHANNELS = 20
 PEOPLE = 40_000
 CHUNK = 20_000
-WORDS = """Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer antwortet mir hier
-Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks great service never again question
+WORDS = """Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer antwortet mir
+hier Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks great service never again question
 about order""".split()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -69,17 +70,7 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
         "rows": [_row(actor, case, kept, now, current) for case in found.cases],
         "more_url": f"{base}?{urlencode({**kept, 'after': found.next, 'rows': 1})}" if found.next else "",
         "refresh_url": f"{base}?{urlencode({**kept, 'rows': 1, 'current': current or ''})}",
-        "tabs": [
-            {
-                "label": label,
-                "url": f"{base}?{urlencode({**narrowed, 'view': view})}",
-                "current": filters["view"] == view,
-                "count": lists.shown_count(lists.count(actor=actor, view=view, now=now))
-                if view != lists.View.ALL
-                else "",
-            }
-            for view, label in lists.LABELS.items()
-        ],
+        "tabs": cache(lambda: _tabs(actor, base, narrowed, filters["view"], now)),
         "filters": filters,
         "filtered": any(filters[k] for k in ("status", "channel_id", "label_id", "search")),
         "channels": Channel.objects.filter(workspace=actor.workspace).order_by("name"),

@@ -50,7 +50,9 @@ def content_security_policy(get_response: Handler) -> Handler:
 
 
 def sessions_seen(get_response: Handler) -> Handler:
-    """Note in the list of sessions that this one is in use; not with every request, since each note is a write."""
+    """Note in the list of sessions that this one is in use; not with every request, since each note is a
+    write.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         key = request.session.session_key

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -94,18 +95,21 @@ def context(request: HttpRequest) -> dict[str, Any]:
         own = {"preferences_url": reverse("preferences")}
         return {**own, "nav": [], "banners": [], "workspace": None, "workspaces": [], "actor": None}
     now = clock.now()
+    # Called by the template where it needs them: a fragment has no shell and pays for none of it.
     return {
         "actor": actor,
         "workspace": actor.workspace,
-        "workspaces": [
-            {"name": other.name, "slug": other.slug, "url": reverse("inbox", args=[other.slug])}
-            for other in Workspace.objects.filter(memberships__user=actor.user).order_by("name")
-        ],
+        "workspaces": cache(lambda: _workspaces(actor)),
         "preferences_url": reverse("preferences"),
-        "nav": [_link(request, entry, actor, now) for entry in _entries if actor.can(entry.permission)],
-        "banners": [banner for function in _banners for banner in function(actor, now)],
+        "nav": cache(lambda: [_link(request, e, actor, now) for e in _entries if actor.can(e.permission)]),
+        "banners": cache(lambda: [banner for function in _banners for banner in function(actor, now)]),
         "now": now,
     }
+
+
+def _workspaces(actor: Actor) -> list[dict[str, str]]:
+    mine = Workspace.objects.filter(memberships__user=actor.user).order_by("name")
+    return [{"name": w.name, "slug": w.slug, "url": reverse("inbox", args=[w.slug])} for w in mine]
 
 
 def _link(request: HttpRequest, entry: Entry, actor: Actor, now: datetime) -> _Link:
