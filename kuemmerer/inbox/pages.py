@@ -79,6 +79,23 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
     }
 
 
+def _tabs(actor: Actor, base: str, kept: Mapping[str, str], view: str, now: datetime) -> list[dict[str, Any]]:
+    def shown(name: lists.View) -> str:
+        return (
+            "" if name == lists.View.ALL else lists.shown_count(lists.count(actor=actor, view=name, now=now))
+        )
+
+    return [
+        {
+            "label": label,
+            "url": f"{base}?{urlencode({**kept, 'view': name})}",
+            "current": name == view,
+            "count": shown(name),
+        }
+        for name, label in lists.LABELS.items()
+    ]
+
+
 def _row(
     actor: Actor, case: Case, kept: Mapping[str, str], now: datetime, current: int | None
 ) -> dict[str, Any]:
