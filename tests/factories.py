@@ -25,11 +25,10 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core import clock
 from kuemmerer.inbox import cases, replies, sweeps
 from kuemmerer.inbox.models import Case, Reply
-from kuemmerer.networks.base import Connected
+from kuemmerer.networks.base import Connected, Person
 from kuemmerer.networks.demo import Demo
 from kuemmerer.networks.demo.story import Story
 from kuemmerer.networks.demo.village import SUFFIX, Village
-from kuemmerer.networks.session import Session
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """Ten o'clock in Berlin, an ordinary working day."""
@@ -112,8 +111,11 @@ class Desk:
 
     def login(self) -> Connected:
         """What logging in with the village's present token brings."""
-        session = Session(client=connections.client(), now=self.now())
-        return Demo().connect(session, {"file": str(self.file)})
+        return Connected(
+            account=Person(remote_id="baker", handle="baker", name="Bäckerei Probe"),
+            secret={"token": self.village.token},
+            settings={"file": str(self.file)},
+        )
 
     # --- the strangers
 

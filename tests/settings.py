@@ -12,6 +12,12 @@ if url := os.environ.get("KUEMMERER_TEST_DATABASE_URL"):
 
 from kuemmerer.settings import *  # noqa: F403
 
+if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
+    # A file, as in real life: in memory, threads would meet locks that there are none of outside.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
+    _options = DATABASES["default"]["OPTIONS"]  # noqa: F405
+    _options["init_command"] = _options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
+
 TASKS = {
     "default": {
         "BACKEND": "django_tasks.backends.dummy.DummyBackend",
