@@ -9,7 +9,7 @@ from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from kuemmerer.accounts import workspaces
@@ -33,7 +33,7 @@ def found(*, now: datetime, language: str = "de", password: str | None = None) -
     """Found a demo company with its team, its texts and four weeks of conversation; returns its owner's
     membership.
     """
-    with transaction.atomic():
+    with transaction.atomic(), override(language):
         owner = _person("demo", _("You"), password)
         membership = workspaces.found(
             owner=owner,

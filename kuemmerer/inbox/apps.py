@@ -23,7 +23,7 @@ class InboxConfig(AppConfig):
         )
         shell.add_entry(
             shell.Entry(
-                label=_("Texts and labels"),
+                label=_("Texts"),
                 url_name="texts",
                 icon="tag",
                 permission="inbox.configure",

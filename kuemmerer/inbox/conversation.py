@@ -100,14 +100,22 @@ def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
 
 
 def _interaction_entry(case: Case, interaction: Interaction, *, own: bool, names: dict[str, str]) -> Entry:
-    parent = interaction.parent_remote_id
     return Entry(
         at=interaction.created_at,
         kind="ours" if interaction.ours and interaction.kind != Kind.POST else "theirs" if own else "context",
         interaction=interaction,
         actions=moderation.possible(case.channel, interaction) if interaction.kind in WORDS else (),
-        answers_to=names.get(parent, "") if parent and parent != case.thread.remote_id else "",
+        answers_to=_answers_to(case, interaction, names),
     )
+
+
+def _answers_to(case: Case, interaction: Interaction, names: dict[str, str]) -> str:
+    """Whom an item inside a thread answers, where that is not plain to see."""
+    parent = interaction.parent_remote_id
+    if not parent or parent == case.thread.remote_id or interaction.kind == Kind.MESSAGE:
+        return ""
+    name = names.get(parent, "")
+    return "" if name == str(interaction.author) else name
 
 
 def _with_days(entries: list[Entry], actor: Actor) -> list[Entry]:
