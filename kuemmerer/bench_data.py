@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
@@ -110,7 +110,8 @@ class History:
         """Add interactions, with their authors, threads and cases, until there are `size`."""
         count = size - self._written
         for start in range(0, count, CHUNK):
-            self._chunk(start, min(CHUNK, count - start), count)
+            with transaction.atomic():
+                self._chunk(start, min(CHUNK, count - start), count)
         for channel in self._places:
             Channel.objects.filter(pk=channel.pk).update(seq=self._written)
 

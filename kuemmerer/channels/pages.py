@@ -162,13 +162,17 @@ def _login_page(request: WorkspaceRequest, connector: Connector, *, channel: Cha
         except DeskError as error:
             form.add_desk_error(error)
     status = 422 if form.errors else 200
-    context = {"form": form, "connector": connector, "channel": channel, "oauth_only": _oauth_only(connector)}
+    # Where one signs in at the network, what only the other way needs is put aside.
+    aside = {f.key for f in connector.form} - set(connector.oauth_fields) if connector.oauth else set()
+    context = {
+        "form": form,
+        "connector": connector,
+        "channel": channel,
+        "fields": [field for field in form if field.name not in aside],
+        "token_fields": [field for field in form if field.name in aside],
+        "token_tried": request.POST.get("how") == "form",
+    }
     return render(request, "channels/connect.html", context, status=status)
-
-
-def _oauth_only(connector: Connector) -> bool:
-    """Whether the form asks for nothing beyond what the sign-in needs."""
-    return connector.oauth and {f.key for f in connector.form} <= set(connector.oauth_fields)
 
 
 def _start_sign_in(

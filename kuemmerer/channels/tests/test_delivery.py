@@ -101,11 +101,11 @@ def test_a_pause_that_the_network_asks_for_is_kept(desk: Desk, time: Clock) -> N
 
 def a_day_of_trouble(desk: Desk, time: Clock, reply: Reply) -> None:
     desk.village.fault("try_later", 400)
-    for _ in range(300):
+    for _ in range(90):
         if fresh(reply).state != State.PENDING:
             break
         desk.deliver()
-        time.forward(minutes=6)
+        time.forward(minutes=19)
 
 
 def test_after_a_day_of_trouble_the_reply_is_given_up_and_nothing_was_sent(desk: Desk, time: Clock) -> None:
