@@ -14,7 +14,7 @@ from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
 from kuemmerer.inbox.models import Case, Label, SavedReply
 
-COLORS = 8
+COLORS = 7
 VARIABLES = {
     "first_name": _("first name of the author"),
     "name": _("full name of the author"),

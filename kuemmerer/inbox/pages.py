@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership
@@ -25,7 +26,16 @@ from kuemmerer.inbox.models import Case, Label, SavedReply, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
 
-TONES = ("", "info", "success", "warning", "danger", "violet", "outline", "info")
+TONES = ("", "info", "success", "warning", "danger", "violet", "outline")
+COLORS = (
+    _lazy("grey"),
+    _lazy("blue"),
+    _lazy("green"),
+    _lazy("amber"),
+    _lazy("red"),
+    _lazy("violet"),
+    _lazy("white"),
+)
 SOON = timedelta(hours=2)
 SHOWN = 30
 """Cases on one page of a list; the next ones come by a click."""
@@ -366,7 +376,7 @@ def _library(request: WorkspaceRequest, **extra: Any) -> HttpResponse:
             {"id": found.pk, "name": found.name, "color": found.color, "tone": TONES[found.color]}
             for found in Label.objects.filter(workspace=workspace)
         ],
-        "tones": list(enumerate(TONES[:7])),
+        "colors": list(enumerate(COLORS)),
         "saved": SavedReply.objects.filter(workspace=workspace),
         "variables": library.VARIABLES.items(),
         **extra,

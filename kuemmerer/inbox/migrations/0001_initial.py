@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=40, verbose_name='name')),
-                ('color', models.PositiveSmallIntegerField(default=0, help_text='number of one of the eight chip colours')),
+                ('color', models.PositiveSmallIntegerField(default=0, help_text='number of one of the seven colours of the page')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='labels', to='accounts.workspace')),
             ],
             options={
