@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership
@@ -28,13 +28,13 @@ from kuemmerer.web.page import WorkspaceRequest, page
 
 TONES = ("", "info", "success", "warning", "danger", "violet", "outline")
 COLORS = (
-    _lazy("grey"),
-    _lazy("blue"),
-    _lazy("green"),
-    _lazy("amber"),
-    _lazy("red"),
-    _lazy("violet"),
-    _lazy("white"),
+    gettext_lazy("grey"),
+    gettext_lazy("blue"),
+    gettext_lazy("green"),
+    gettext_lazy("amber"),
+    gettext_lazy("red"),
+    gettext_lazy("violet"),
+    gettext_lazy("white"),
 )
 SOON = timedelta(hours=2)
 SHOWN = 30
