@@ -41,7 +41,6 @@ def get(*, actor: Actor, case_id: int) -> Case:
 
 
 # --- from interactions to cases
-# -------------------------------------------------------------------------------
 
 
 def open_from_channel(channel: Channel) -> int:
@@ -327,7 +326,6 @@ def _open(case: Case, *, since: datetime) -> None:
 
 
 # --- what people do
-# -------------------------------------------------------------------------------------------
 
 
 def _locked(actor: Actor, case_id: int, permission: str) -> Case:

@@ -42,7 +42,6 @@ SHOWN = 30
 
 
 # --- the list
-# -------------------------------------------------------------------------------------------------
 
 
 def _filters(query: Mapping[str, str]) -> dict[str, Any]:
@@ -145,7 +144,6 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
 
 
 # --- one case
-# -------------------------------------------------------------------------------------------------
 
 
 def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra: Any) -> dict[str, Any]:
@@ -366,7 +364,6 @@ def reply(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpRespons
 
 
 # --- labels and saved replies
-# ---------------------------------------------------------------------------------
 
 
 def _library(request: WorkspaceRequest, **extra: Any) -> HttpResponse:
