@@ -161,10 +161,8 @@ class Desk:
         self.fetch()
         return uid, self.case(uid)
 
-    def reply(self, case: Case, text: str = "Bis 18 Uhr.", **more: Any) -> Reply:
-        return replies.write(
-            actor=more.pop("actor", self.actor), case_id=case.pk, text=text, now=self.now(), **more
-        )
+    def reply(self, case: Case, text: str = "Bis 18 Uhr.", *, by: Actor | None = None, **more: Any) -> Reply:
+        return replies.write(actor=by or self.actor, case_id=case.pk, text=text, now=self.now(), **more)
 
     def member(self, role: str) -> Actor:
         return actor(role, self.actor.workspace)
