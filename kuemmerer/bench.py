@@ -30,8 +30,7 @@ def run(what: str, *, interactions: int | None, keep: bool) -> dict[str, Any]:
     """The figures of one benchmark.
 
     The database is a fresh SQLite file in a temporary folder, or the empty PostgreSQL database that
-    KUEMMERER_DATABASE_URL
-    names. Raises SystemExit for one that is in use.
+    KUEMMERER_DATABASE_URL names. Raises SystemExit for one that is in use.
     """
     path = tempfile.mkdtemp(prefix="kuemmerer-bench-")
     os.environ["KUEMMERER_DATA"] = path

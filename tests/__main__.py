@@ -1,10 +1,8 @@
 """`make test`: everything, with what it needs installed where that is allowed.
 
 Stages: install (servers, browser), check (lint, types, layers, migrations), unit (SQLite), postgres (the same
-on
-PostgreSQL), servers (real servers and the browser). `python -m tests check unit` runs just these. What had to
-be left out
-is said at the end, with the reason; with CI=true that is a failure.
+on PostgreSQL), servers (real servers and the browser). `python -m tests check unit` runs just these. What had
+to be left out is said at the end, with the reason; with CI=true that is a failure.
 """
 
 from __future__ import annotations

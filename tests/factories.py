@@ -1,8 +1,7 @@
 """What tests begin with: people, a channel in a small village, and the strangers who write there.
 
 The other side is the demo network: a real connector with a network in a local file. The desk's clock stands
-still
-and goes forward when the test says so.
+still and goes forward when the test says so.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@
        └────proved absent───────────┘  └──────▶ a person decides
 
 A row is taken by a conditional UPDATE with a lease. Whoever finds a lease expired knows only that somebody
-began to
-send, so the row becomes unknown, never pending. All that is known is in the row; a worker may die at any
-point.
+began to send, so the row becomes unknown, never pending. All that is known is in the row; a worker may die at
+any point.
 """
 
 from __future__ import annotations
@@ -153,8 +152,7 @@ def _claim(model: type[Delivery], now: datetime) -> Delivery | None:
             if since is not None and now - since > HELD_AFTER:
                 fields["trouble_since"] = None
         # The conditions stand in the UPDATE itself, without a join: PostgreSQL looks at them again after
-        # waiting for
-        # another worker's lock, but not at a subquery.
+        # waiting for another worker's lock, but not at a subquery.
         free = model._default_manager.filter(
             Q(lease_until=None) | Q(lease_until__lte=now), pk=pk, state=state, next_at__lte=now
         )
@@ -323,8 +321,8 @@ def _delivered(delivery: Delivery, result: Delivered, now: datetime) -> None:
     with transaction.atomic():
         if not _finish(delivery, **fields):
             # The lease ran out while the network took its time. That it arrived is certain all the same, so
-            # nobody
-            # may send it again; only one who is sending right now is left alone, and will find it by its key.
+            # nobody may send it again; only one who is sending right now is left alone, and will find it by
+            # its key.
             late = type(delivery)._default_manager.filter(
                 pk=delivery.pk, state__in=[State.UNKNOWN, State.PENDING]
             )

@@ -53,8 +53,7 @@ def claim(now: datetime) -> Channel | None:
         lease = secrets.token_hex(16)
         until = now + timedelta(seconds=settings.LEASE_SECONDS)
         # Without the join to the credential: PostgreSQL looks again at the conditions of the UPDATE itself
-        # after waiting
-        # for another worker's lock, but not at a subquery.
+        # after waiting for another worker's lock, but not at a subquery.
         if _free(now).filter(pk=pk).update(lease=lease, lease_until=until):
             return Channel.objects.get(pk=pk)
     return None

@@ -102,8 +102,7 @@ class Client:
     ) -> None:
         self.max_bytes = max_bytes
         # What changes something at the other side goes over a connection of its own: on a kept one a server
-        # that is
-        # just closing it leaves us not knowing whether the request was carried out.
+        # that is just closing it leaves us not knowing whether the request was carried out.
         self._reading, self._writing = (
             httpx.Client(
                 transport=transport or _Transport(allow_private=allow_private, verify=verify, keep=keep),

@@ -61,8 +61,7 @@ class BusinessHours:
         """One business day after `start` (UTC): the same local time on the next open day, within its hours.
 
         What comes in while the house is closed counts from the next opening. Raises Invalid for a calendar
-        that
-        is never open.
+        that is never open.
         """
         begin = self._opening(start)
         local = begin.astimezone(self._zone)

@@ -1,8 +1,7 @@
 """The schedule: which sweep runs how often.
 
 A sweep is a function `(now) -> int`, the number of rows it has moved on. It must be safe to run twice at once
-and to
-be killed at any point: the rows hold the truth, a task in the queue is only a wake-up call.
+and to be killed at any point: the rows hold the truth, a task in the queue is only a wake-up call.
 """
 
 from __future__ import annotations

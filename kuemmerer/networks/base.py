@@ -86,11 +86,9 @@ class Item:
     """One thing that was written or done at the network.
 
     `remote_id` is unique within the channel, reactions included: build it from parts where the network gives
-    none.
-    `thread_id` is the remote id of the root. `text` is plain text with line breaks, never HTML.
-    `ours`: written by the channel's own account. `addressed` is False for what is fetched only so that a
-    conversation can be read in full; such an item opens no case. `raw` is the network's own record, for the
-    curious.
+    none. `thread_id` is the remote id of the root. `text` is plain text with line breaks, never HTML. `ours`:
+    written by the channel's own account. `addressed` is False for what is fetched only so that a conversation
+    can be read in full; such an item opens no case. `raw` is the network's own record, for the curious.
     """
 
     kind: Kind

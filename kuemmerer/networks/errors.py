@@ -8,8 +8,7 @@ NetworkError
 └── Unsupported     the network cannot do this                             → the page does not offer it
 
 Each carries a code (one of `SENTENCES`) and, where there is one, the network's own words. Only the code and
-the
-words are stored; the sentence is made when a person reads it, in that person's language.
+the words are stored; the sentence is made when a person reads it, in that person's language.
 """
 
 from __future__ import annotations

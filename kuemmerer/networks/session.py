@@ -151,8 +151,7 @@ class Session:
         the five.
 
         `safe` says whether repeating does no harm (default: by method); only safe calls are retried, twice at
-        most.
-        `words` finds the network's own reason in an answer.
+        most. `words` finds the network's own reason in an answer.
         """
         safe = method in SAFE_METHODS if safe is None else safe
         if self.timeout is not None:

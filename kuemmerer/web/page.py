@@ -45,10 +45,8 @@ def page(permission: str, *, methods: tuple[str, ...] = ("GET", "HEAD")) -> Call
     """Declare a view's permission and methods.
 
     Inside a workspace (`<slug:workspace>` in the URL) the view gets `request.actor` and no `workspace`
-    argument; who is
-    no member gets 404. An operation's DeskError becomes an error page (GET), or a message on the page that
-    the
-    form came from (POST); what was typed stays in the form because htmx does not swap it.
+    argument; who is no member gets 404. An operation's DeskError becomes an error page (GET), or a message on
+    the page that the form came from (POST); what was typed stays in the form because htmx does not swap it.
     """
     if permission not in {PUBLIC, LOGIN} | ALL_PERMISSIONS:
         raise LookupError(f"unknown permission {permission!r}")

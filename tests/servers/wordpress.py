@@ -31,13 +31,11 @@ RECIPE = "2 wp-playground 3.1.56"
 
 CONFIG = """<?php
 define('DB_NAME', 'tests'); define('DB_USER', ''); define('DB_PASSWORD', ''); define('DB_HOST', '');
-define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
-define('WP_HOME', '%(url)s'); define('WP_SITEURL', '%(url)s');
-define('WP_ENVIRONMENT_TYPE', 'local'); define('WP_HTTP_BLOCK_EXTERNAL', true);
-define('DISABLE_WP_CRON', true);
-define('AUTOMATIC_UPDATER_DISABLED', true); define('WP_DEBUG', false);
-define('TESTS_FLOOD_CHECK', %(flood_check)s); define('TESTS_MODERATION', %(moderation)s);
-foreach (['AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SALT', 'SECURE_AUTH_SALT',
+define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', ''); define('WP_HOME', '%(url)s'); define('WP_SITEURL',
+'%(url)s'); define('WP_ENVIRONMENT_TYPE', 'local'); define('WP_HTTP_BLOCK_EXTERNAL', true);
+define('DISABLE_WP_CRON', true); define('AUTOMATIC_UPDATER_DISABLED', true); define('WP_DEBUG', false);
+define('TESTS_FLOOD_CHECK', %(flood_check)s); define('TESTS_MODERATION', %(moderation)s); foreach
+(['AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SALT', 'SECURE_AUTH_SALT',
     'LOGGED_IN_SALT', 'NONCE_SALT'] as $name) define($name, 'tests ' . $name);
 $table_prefix = 'wp_';
 if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');
