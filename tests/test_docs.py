@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from gettext import GNUTranslations
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -153,6 +154,39 @@ def test_the_table_of_moderation_is_the_one_of_the_connectors(path: Path) -> Non
     for action, row in zip(("like", "share", "approve", "hide", "spam", "trash"), lines, strict=True):
         can = {label for label, cell in zip(head[1:], row[1:], strict=True) if cell == "✓"}
         assert can == {label for label in head[1:] if action in labels[label].can.actions}, action
+
+
+# ---- what is clicked
+
+ELSEWHERE = {
+    *(
+        "Users",
+        "Application Passwords",
+        "Add Application Password",
+        "Development",
+        "New application",
+        "Submit",
+    ),
+    *("Submit", "Your access token", "Privacy and security", "App passwords", "Add App Password"),
+    *("Benutzer", "Anwendungspasswörter", "Entwicklung", "Neue Anwendung", "Datenschutz und Sicherheit"),
+    *("App-Passwörter", "App-Passwort hinzufügen"),
+}
+"""Menus of the networks' own pages."""
+NO_BUTTONS = {"Kümmerer", "case", "Vorgang", "…"}
+CATALOGUE = ROOT / "kuemmerer/locale/de/LC_MESSAGES/django.mo"
+
+
+@pytest.mark.parametrize("path", GUIDES + READMES, ids=names(GUIDES + READMES))
+def test_what_is_in_italics_is_a_text_of_the_pages(path: Path) -> None:
+    with CATALOGUE.open("rb") as file:
+        catalogue = GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    pairs = [(k[0] if isinstance(k, tuple) else k, v) for k, v in catalogue.items()]
+    shown = {re.sub(r"\W+$", "", (v if ".de." in path.name else k).rpartition("\x04")[2]) for k, v in pairs}
+    shown |= {str(connector.label) for connector in connectors().values()} | ELSEWHERE | NO_BUTTONS
+    plain = re.sub(r"\*\*[^*]*\*\*", "", FENCE.sub("", text(path)))
+    named = re.findall(r"(?<![\w*])\*([^* ][^*]*?)\*(?!\*)", " ".join(plain.split()))
+    parts = {part.strip() for words in named for part in words.split("→")}
+    assert {part for part in parts if re.sub(r"(?<=\w)\W+$", "", part) not in shown} == set()
 
 
 # ---- links, and both languages
