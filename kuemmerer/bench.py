@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
 BATCH = 500
-ASKED = 60
+ASKED = 40
 """How often each page is asked for."""
 SIZES = (100_000, 1_000_000)
 

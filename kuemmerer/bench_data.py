@@ -23,9 +23,11 @@ YEARS = 2
 CHANNELS = 20
 PEOPLE = 40_000
 CHUNK = 20_000
-WORDS = """Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer antwortet mir
-hier Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks great service never again question
-about order""".split()
+WORDS = """
+    Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer
+    antwortet mir hier Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks
+    great service never again question about order
+""".split()
 
 
 def channels(actor: Actor, now: datetime) -> list[Channel]:
@@ -58,7 +60,7 @@ class Crowd:
         self._last = 0
 
     def draw(self) -> tuple[int, int, int, Kind, str]:
-        """Number of the channel, of the thread (unique) and of the person; kind and text of what is written."""
+        """Numbers of the channel, the thread (unique) and the person; kind and text of what is written."""
         place = min(int(self.random.expovariate(0.25)), CHANNELS - 1)
         threads = self._threads[place]
         if not threads or self.random.random() < 0.15:

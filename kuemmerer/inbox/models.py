@@ -25,7 +25,7 @@ class Label(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="labels")
     name = models.CharField(_("name"), max_length=40)
-    color = models.PositiveSmallIntegerField(default=0, help_text="number of one of the seven colours of the page")
+    color = models.PositiveSmallIntegerField(default=0, help_text="number of one of seven colours")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_label_per_name")]
