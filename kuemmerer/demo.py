@@ -34,7 +34,7 @@ def found(*, now: datetime, language: str = "de", password: str | None = None) -
     membership.
     """
     with transaction.atomic(), override(language):
-        owner = _person("demo", _("You"), password)
+        owner = _person("kim", "Kim Sonnenkorn", password)
         membership = workspaces.found(
             owner=owner,
             name="Bäckerei Sonnenkorn",

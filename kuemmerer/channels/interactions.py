@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +41,7 @@ def store(*, channel: Channel, items: Sequence[base.Item], gone: Sequence[str] =
         Channel.objects.select_for_update().only("id", "seq", "fetched", "workspace_id").get(pk=channel.pk)
     )
     unique = list({_cut(item.remote_id): item for item in items}.values())
-    authors = _authors(channel, [item.author for item in unique], now)
+    authors = _authors(channel, unique, now)
     threads = _threads(channel, unique)
     known = _by_remote_id(channel, [item.remote_id for item in unique] + list(gone))
     seq = locked.seq
@@ -130,9 +130,13 @@ def _author_key(person: base.Person) -> str:
     return _clean(person.remote_id or person.handle or "?")[:512]
 
 
-def _authors(channel: Channel, people: Iterable[base.Person], now: datetime) -> dict[str, Author]:
+def _authors(channel: Channel, items: Sequence[base.Item], now: datetime) -> dict[str, Author]:
     """The authors by remote id, created or brought up to date."""
-    wanted = {_author_key(person): person for person in people}
+    wanted = {_author_key(item.author): item.author for item in items}
+    first: dict[str, datetime] = {}
+    for item in items:
+        key = _author_key(item.author)
+        first[key] = min(first.get(key, now), item.created_at)
     found: dict[str, Author] = {}
     keys = list(wanted)
     for start in range(0, len(keys), _SQL_VARIABLES):
@@ -143,7 +147,7 @@ def _authors(channel: Channel, people: Iterable[base.Person], now: datetime) -> 
             workspace_id=channel.workspace_id,
             channel=channel,
             remote_id=key,
-            first_seen_at=now,
+            first_seen_at=first[key],
             **_profile(person),
         )
         for key, person in wanted.items()
