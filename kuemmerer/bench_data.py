@@ -76,7 +76,7 @@ class Crowd:
 
 
 def batches(seed: int, count: int, size: int, now: datetime) -> Iterable[tuple[int, list[Item]]]:
-    """About `count` items as connectors bring them: number of the channel and up to `size` of its items."""
+    """`count` items as connectors bring them: number of the channel and up to `size` of its items."""
     crowd = Crowd(seed)
     waiting: list[list[Item]] = [[] for _ in range(CHANNELS)]
     for number in range(count):
@@ -94,6 +94,7 @@ def batches(seed: int, count: int, size: int, now: datetime) -> Iterable[tuple[i
         if len(waiting[place]) == size:
             yield place, waiting[place]
             waiting[place] = []
+    yield from ((place, rest) for place, rest in enumerate(waiting) if rest)
 
 
 class History:

@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("run", _run, "Prepare the database and run web and worker until Ctrl-C.")
-    command("web", _web, "Run the web server alone.")
+    web = command("web", _web, "Run the web server alone.")
+    web.add_argument("--migrate", action="store_true", help="prepare the database first")
     command("worker", _worker, "Run a worker alone; any number may run at once.")
     command("migrate", _migrate, "Prepare the database, or bring it up to date.")
     command("check", _check, "Check the settings and whether the desk does its work; exit code 1 if not.")
@@ -80,6 +81,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 
 def _web(arguments: argparse.Namespace) -> int:
+    if arguments.migrate:
+        _migrate(arguments)
     from waitress import serve
 
     from kuemmerer.wsgi import application

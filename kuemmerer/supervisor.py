@@ -22,8 +22,9 @@ _PR_SET_PDEATHSIG = 1
 class _Child:
     """One process of the group. Dies it at once again and again, the pauses before its replacement grow."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, *options: str) -> None:
         self.command = command
+        self.options = options
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
         self.pause = 1.0
@@ -32,7 +33,7 @@ class _Child:
     def start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kuemmerer", self.command], preexec_fn=_die_with_parent
+            [sys.executable, "-m", "kuemmerer", self.command, *self.options], preexec_fn=_die_with_parent
         )
 
     def look_after(self) -> None:
@@ -66,10 +67,17 @@ def _die_with_parent() -> None:
 
 
 def supervise(config: Config) -> int:
-    """Run the group until SIGINT or SIGTERM. Returns the exit code."""
-    migrated = subprocess.run([sys.executable, "-m", "kuemmerer", "migrate"], check=False)
-    if migrated.returncode:
-        return migrated.returncode
+    """Run the group until SIGINT or SIGTERM. Returns the exit code.
+
+    The web server comes first and prepares the database; the worker follows once there is one.
+    """
+    if _answers(config):
+        print(
+            f"kuemmerer: something answers at {config.bind}:{config.port} already. "
+            "Stop it, or choose another address with KUEMMERER_BIND.",
+            file=sys.stderr,
+        )
+        return 1
     stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -78,15 +86,19 @@ def supervise(config: Config) -> int:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    children = [_Child("web"), _Child("worker")]
-    announced = False
+    web = _Child("web", "--migrate")
+    web.start()
+    while not stopping and not _answers(config):
+        if web.process is not None and web.process.poll() is not None:
+            return web.process.returncode
+        time.sleep(0.1)
+    children = [web, _Child("worker")]
+    if not stopping:
+        print(f"Kümmerer runs at {config.base_url}  (Ctrl-C stops it)", flush=True)
     while not stopping:
         for child in children:
             child.look_after()
-        if not announced and _answers(config):
-            print(f"Kümmerer runs at {config.base_url}  (Ctrl-C stops it)", flush=True)
-            announced = True
-        time.sleep(0.1 if not announced else 0.5)
+        time.sleep(0.5)
     for child in children:
         if child.process is not None:
             child.process.terminate()

@@ -1,4 +1,4 @@
-"""What a page is: a function with a declared permission. `tests/test_access.py` walks the URLconf and proves
+"""What a page is: a function with a declared permission. `tests/test_architecture.py` walks the URLconf and proves
 it.
 """
 

@@ -79,7 +79,7 @@ class WordPress(Connector):
             label=_("Application password"),
             help=_(
                 "Not the password you log in with. In the blog, under Users → Profile → Application "
-                "Passwords, type a name such as Kümmerer, choose “Add”, and copy what is shown. "
+                "Passwords, type a name such as Kümmerer, choose “Add Application Password”, and copy what is shown. "
                 "Spaces do not matter."
             ),
             placeholder="abcd EFGH 1234 ijkl MNOP 5678",
