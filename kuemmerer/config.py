@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,11 @@ def _file(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     values: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this file cannot be read as UTF-8 ({error}).") from error
+    for number, line in enumerate(lines, 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
@@ -109,14 +114,14 @@ def _refuse_unknown(env: Mapping[str, str]) -> None:
 def _bind(env: Mapping[str, str]) -> tuple[str, int]:
     value = env.get(PREFIX + "BIND") or "127.0.0.1:8000"
     host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not _is_whole(port) or not 0 < int(port) < 65536:
         raise ConfigError(f"{PREFIX}BIND: “{value}” is no address with port, such as 127.0.0.1:8000.")
     return host.strip("[]"), int(port)
 
 
 def _database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
     url = env.get(PREFIX + "DATABASE_URL") or f"sqlite:///{data / 'kuemmerer.sqlite3'}"
-    if urlsplit(url).scheme not in {"sqlite", "postgres", "postgresql"}:
+    if _scheme(url) not in {"sqlite", "postgres", "postgresql"}:
         raise ConfigError(
             f"{PREFIX}DATABASE_URL: only sqlite:///path and postgresql://user:password@host/name are known."
         )
@@ -141,10 +146,10 @@ def _database(env: Mapping[str, str], data: Path) -> dict[str, Any]:
 
 
 def _base_url(env: Mapping[str, str], bind: str, port: int) -> str:
-    everywhere = bind in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
-    value = env.get(PREFIX + "BASE_URL") or f"http://{'localhost' if everywhere else bind}:{port}"
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+    host = "localhost" if bind in {"0.0.0.0", "::"} else f"[{bind}]" if ":" in bind else bind  # noqa: S104
+    value = env.get(PREFIX + "BASE_URL") or f"http://{host}:{port}"
+    good = _scheme(value) in {"http", "https"}
+    if not good or not urlsplit(value).netloc or urlsplit(value).path.strip("/"):
         raise ConfigError(f"{PREFIX}BASE_URL: “{value}” is no address such as https://desk.example.org.")
     return value.rstrip("/")
 
@@ -157,7 +162,7 @@ def _email(env: Mapping[str, str], data: Path) -> dict[str, Any]:
             "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
             "EMAIL_FILE_PATH": data / "mail",
         }
-    if urlsplit(url).scheme not in {"smtp", "smtp+tls", "smtp+ssl", "smtps", "consolemail", "filemail"}:
+    if _scheme(url) not in {"smtp", "smtp+tls", "smtp+ssl", "smtps", "consolemail", "filemail"}:
         raise ConfigError(
             f"{PREFIX}EMAIL_URL: “{url.split(':')[0]}” is unknown; use smtp+tls://user:password@host:587."
         )
@@ -169,6 +174,18 @@ def _email(env: Mapping[str, str], data: Path) -> dict[str, Any]:
     return found
 
 
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
+def _is_whole(text: str) -> bool:
+    # isdigit alone also takes “²”, of which int makes nothing.
+    return text.isascii() and text.isdigit()
+
+
 def _kept_secret(path: Path) -> str:
     try:
         with path.open("x", encoding="ascii") as file:
@@ -176,10 +193,24 @@ def _kept_secret(path: Path) -> str:
             file.write(secrets.token_urlsafe(50))
     except FileExistsError:
         pass
-    found = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"{path}: the secret key cannot be written ({error.strerror}).") from error
+    try:
+        found = _filled(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the secret key cannot be read ({error}).") from error
     if len(found) < 32:
         raise ConfigError(f"{path}: the secret key in this file is too short. Restore it from the backup.")
     return found
+
+
+def _filled(path: Path) -> str:
+    """The text of a file that another process may be writing at this moment."""
+    for _ in range(20):
+        if found := path.read_text(encoding="ascii").strip():
+            return found
+        time.sleep(0.05)
+    return ""
 
 
 def _boolean(env: Mapping[str, str], name: str) -> bool:
@@ -191,6 +222,6 @@ def _boolean(env: Mapping[str, str], name: str) -> bool:
 
 def _whole(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
     value = env.get(PREFIX + name) or str(default)
-    if not value.isdigit() or not least <= int(value) <= most:
+    if not _is_whole(value) or not least <= int(value) <= most:
         raise ConfigError(f"{PREFIX}{name}: “{value}” is no whole number from {least} to {most}.")
     return int(value)
