@@ -79,8 +79,8 @@ class WordPress(Connector):
             label=_("Application password"),
             help=_(
                 "Not the password you log in with. In the blog, under Users → Profile → Application "
-                "Passwords, type a name such as Kümmerer, choose “Add Application Password”, and copy what is shown. "
-                "Spaces do not matter."
+                "Passwords, type a name such as Kümmerer, choose “Add Application Password”, and copy "
+                "what is shown. Spaces do not matter."
             ),
             placeholder="abcd EFGH 1234 ijkl MNOP 5678",
             secret=True,
