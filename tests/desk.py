@@ -117,7 +117,7 @@ class Api:
 
     def until_delivered(self, replies: Sequence[int], *, within: float = PATIENCE) -> None:
         """Wait until these replies have arrived; says what hinders them if not."""
-        waiting = {reply: {} for reply in replies} if replies else {}
+        waiting: dict[int, dict[str, Any]] = {reply: {} for reply in replies}
 
         def look() -> bool:
             for reply in list(waiting):
@@ -268,8 +268,7 @@ class Desk:
         pids = [pid for process in self._processes for pid in self._pids(process.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        for pid in pids:
-            eventually(lambda pid=pid: not _alive(pid), within=10)
+        eventually(lambda: not any(_alive(pid) for pid in pids), within=10)
         self._stop_all()
 
     def _pids(self, keeper: int, command: str = "") -> list[int]:

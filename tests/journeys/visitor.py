@@ -70,7 +70,10 @@ class Visitor:
     def connects(self, network: str, values: Mapping[str, str]) -> None:
         self.opens_the_form_of(network)
         for name, value in values.items():
-            self.page.locator(f"[name={name}]").fill(value)
+            field = self.page.locator(f"[name={name}]")
+            if not field.is_visible():  # behind "with a token instead"
+                self.page.locator("details", has=field).locator("summary").click()
+            field.fill(value)
         self.page.locator("button[name=how][value=form]").click()
         self.is_told_of_the_connection()
 
