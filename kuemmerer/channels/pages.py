@@ -91,7 +91,7 @@ def channels(request: WorkspaceRequest) -> HttpResponse:
         "cards": [_card(channel, now) for channel in rows],
         "can_manage": request.actor.can("channels.manage"),
     }
-    template = "channels/_cards.html" if request.htmx else "channels/channels.html"  # type: ignore[attr-defined]
+    template = "channels/_cards.html" if request.htmx else "channels/channels.html"
     return render(request, template, context)
 
 

@@ -138,7 +138,7 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
     now = clock.now()
     current = request.GET.get("current", "")
     context = _list_context(request, now, int(current) if current.isdigit() else None)
-    if request.htmx and request.GET.get("rows"):  # type: ignore[attr-defined]
+    if request.htmx and request.GET.get("rows"):
         return render(request, "inbox/_rows.html", context)
     return render(request, "inbox/inbox.html", context)
 
@@ -220,7 +220,7 @@ def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse
     now = clock.now()
     case = cases.get(actor=request.actor, case_id=case_id)
     context = _case_context(request, case, now, **extra)
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "inbox/_case.html", {**context, "oob": True})
     return render(request, "inbox/case.html", {**_list_context(request, now, case.pk), **context})
 
@@ -247,7 +247,7 @@ def count(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 
 def _after(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """What follows a deed: the case anew in its pane, or back to its page without JavaScript."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return _show(request, case_id)
     target = reverse("case", args=[request.actor.workspace.slug, case_id])
     query = request.GET.urlencode()

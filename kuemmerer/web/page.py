@@ -1,6 +1,4 @@
-"""What a page is: a function with a declared permission. `tests/test_architecture.py` walks the URLconf and proves
-it.
-"""
+"""What a page is: a function with a declared permission. A test walks the URLconf and proves that each has one."""
 
 from __future__ import annotations
 
@@ -15,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+from django_htmx.middleware import HtmxDetails
 
 from kuemmerer.accounts.access import ALL_PERMISSIONS, Actor, actor_for
 from kuemmerer.accounts.models import User
@@ -39,6 +38,7 @@ class WorkspaceRequest(HttpRequest):
 
     actor: Actor
     user: User
+    htmx: HtmxDetails
 
 
 def page(permission: str, *, methods: tuple[str, ...] = ("GET", "HEAD")) -> Callable[[View], Page]:
