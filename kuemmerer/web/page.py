@@ -1,4 +1,4 @@
-"""What a page is: a function with a declared permission. A test walks the URLconf and proves that each has one."""
+"""What a page is: a function with a declared permission. A test walks the URLconf and proves it."""
 
 from __future__ import annotations
 
