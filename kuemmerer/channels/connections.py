@@ -78,6 +78,13 @@ def get(*, actor: Actor, channel_id: int) -> Channel:
     return channel
 
 
+def _connected(actor: Actor, channel_id: int) -> Channel:
+    channel = get(actor=actor, channel_id=channel_id)
+    if not Credential.objects.filter(channel=channel).exists():
+        raise Conflict(_("This channel is not connected at the moment."))
+    return channel
+
+
 def connector_of(network: str) -> base.Connector:
     """The connector with this key. Raises Invalid for a network that is not known."""
     try:
@@ -311,9 +318,12 @@ def test(*, actor: Actor, channel_id: int, now: datetime) -> base.Person:
     answer.
     """
     actor.need("channels.manage")
-    channel = get(actor=actor, channel_id=channel_id)
+    channel = _connected(actor, channel_id)
     try:
         person = channel.connector.check(open_session(channel, now))
+    except encryption.Unreadable:
+        note_problem(channel, AuthExpired("revoked"))
+        raise
     except NetworkError as error:
         note_problem(channel, error)
         raise NetworkSays(error) from error
@@ -342,9 +352,7 @@ def pause(*, actor: Actor, channel_id: int, paused: bool, now: datetime) -> Chan
     Raises Conflict for one that is disconnected.
     """
     actor.need("channels.manage")
-    channel = get(actor=actor, channel_id=channel_id)
-    if not Credential.objects.filter(channel=channel).exists():
-        raise Conflict(_("This channel is not connected at the moment."))
+    channel = _connected(actor, channel_id)
     channel.state = Channel.State.PAUSED if paused else Channel.State.ACTIVE
     channel.next_sync_at = now
     channel.save(update_fields=["state", "next_sync_at"])
