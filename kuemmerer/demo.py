@@ -58,7 +58,7 @@ def found(*, now: datetime, language: str = "de", password: str | None = None) -
 
 
 def _person(handle: str, name: str, password: str | None) -> User:
-    email = f"{handle}-{secrets.token_hex(4)}@dorfplatz.example"
+    email = f"{handle}-{secrets.token_hex(4)}@sonnenkorn.example"
     return User.objects.create_user(email, password, name=name, is_demo=True)
 
 
