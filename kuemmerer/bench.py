@@ -154,6 +154,7 @@ def _pages(actor: Actor, source: random.Random) -> dict[str, float]:
     channel = Channel.objects.filter(workspace=actor.workspace).order_by("pk")[:1].get()
     newest = Case.objects.order_by("-pk").values_list("pk", flat=True)[0]
     lists = {
+        "list_open": "view=open",
         "list_due": "view=due",
         "list_overdue": "view=overdue",
         "list_mine": "view=mine",

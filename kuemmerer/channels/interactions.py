@@ -154,10 +154,11 @@ def _authors(channel: Channel, items: Sequence[base.Item], now: datetime) -> dic
         if key not in found
     ]
     Author.objects.bulk_create(missing, batch_size=500)
+    known = dict(found)
     found |= {author.remote_id: author for author in missing}
     stale = []
-    for key, person in wanted.items():
-        author = found[key]
+    for key, author in known.items():
+        person = wanted[key]
         # A network that leaves something out this time must not make us forget what it said before.
         fresh = {name: value for name, value in _profile(person).items() if value not in ("", None)}
         if any(getattr(author, name) != value for name, value in fresh.items()):

@@ -198,6 +198,7 @@ class CaseFilter(PageInput):
 
 
 class CountsAnswer(Answer):
+    open: int
     mine: int
     unassigned: int
     due: int

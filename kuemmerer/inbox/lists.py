@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.core.errors import Invalid
@@ -22,6 +23,7 @@ COUNT_UP_TO = 99
 
 
 class View(StrEnum):
+    OPEN = "open"
     MINE = "mine"
     UNASSIGNED = "unassigned"
     DUE = "due"
@@ -30,6 +32,7 @@ class View(StrEnum):
 
 
 LABELS = {
+    View.OPEN: pgettext_lazy("cases", "Open"),
     View.DUE: _("Due today"),
     View.OVERDUE: _("Overdue"),
     View.MINE: _("Mine"),

@@ -56,7 +56,7 @@ def _filters(query: Mapping[str, str]) -> dict[str, Any]:
         return int(value)
 
     return {
-        "view": query.get("view") or lists.View.DUE,
+        "view": query.get("view") or lists.View.OPEN,
         "status": query.get("status") or None,
         "channel_id": number("channel"),
         "label_id": number("label"),
@@ -415,5 +415,5 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
 
 
 def open_count(actor: Actor, now: datetime) -> str:
-    """The number beside "Inbox" in the navigation: what is due today."""
-    return lists.shown_count(lists.count(actor=actor, view=lists.View.DUE, now=now))
+    """The number beside "Inbox" in the navigation: what waits for an answer."""
+    return lists.shown_count(lists.count(actor=actor, view=lists.View.OPEN, now=now))

@@ -329,7 +329,7 @@ def test_the_views_show_what_they_say(desk: Program) -> None:
     assert shown("status=closed") == {"author-2"}
     assert shown("view=overdue") == set()
     assert shown("search=question 3") == {"author-3"}
-    assert desk.get("/cases/counts") == {"mine": 1, "unassigned": 1, "due": 0, "overdue": 0}
+    assert desk.get("/cases/counts") == {"open": 2, "mine": 1, "unassigned": 1, "due": 0, "overdue": 0}
     with clock.frozen(MONDAY + timedelta(days=3)):
         assert shown("view=overdue") == shown("view=due") == {"author-1", "author-3"}
         assert desk.get("/cases?view=overdue")["items"][0]["overdue"] is True
