@@ -37,7 +37,7 @@ COLORS = (
     gettext_lazy("white"),
 )
 SOON = timedelta(hours=2)
-SHOWN = 30
+SHOWN = 25
 """Cases on one page of a list; the next ones come by a click."""
 
 

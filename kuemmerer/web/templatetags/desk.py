@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
 register = template.Library()
 
@@ -42,9 +42,16 @@ def when(moment: datetime | None, now: datetime | None = None, full: bool = Fals
         return SafeString("")
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment)
-    local = timezone.localtime(moment)
+    present = (now or timezone.now()).replace(second=0, microsecond=0)
+    return _when(moment, present, full, get_language(), timezone.get_current_timezone())
+
+
+# Lists look for news by themselves again and again, and say the same of the same moments for a minute.
+@lru_cache(maxsize=8192)
+def _when(moment: datetime, now: datetime, full: bool, language: str | None, zone: tzinfo) -> SafeString:
+    local = moment.astimezone(zone)
     exact = date_format(local, "DATETIME_FORMAT")
-    rough = relative(local, timezone.localtime(now or timezone.now()))
+    rough = relative(local, now.astimezone(zone))
     shown, tooltip = (exact, rough) if full else (rough, exact)
     iso = moment.isoformat(timespec="seconds")
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, tooltip, shown)
