@@ -54,15 +54,19 @@ def parse_reset(value: str, now: datetime) -> datetime | None:
         return None
 
 
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def parse_rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimit | None:
     """The rate limit an answer speaks of (`X-RateLimit-*`, `RateLimit-*`), or None."""
     for prefix in ("x-ratelimit-", "ratelimit-", "x-rate-limit-"):
         remaining = headers.get(prefix + "remaining", "")
-        if remaining.isdigit():
+        if _is_whole(remaining):
             limit = headers.get(prefix + "limit", "")
             reset = headers.get(prefix + "reset", "")
             return RateLimit(
-                limit=int(limit) if limit.isdigit() else None,
+                limit=int(limit) if _is_whole(limit) else None,
                 remaining=int(remaining),
                 reset_at=parse_reset(reset, now) if reset else None,
             )

@@ -94,7 +94,7 @@ def test_a_rate_limit_is_found_under_each_of_its_names(prefix: str) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"x-ratelimit-remaining": "many"}, {"x-ratelimit-remaining": ""}, {"ratelimit-limit": "3"}],
+    [{}, {"x-ratelimit-remaining": "many"}, {"x-ratelimit-remaining": "²"}, {"ratelimit-limit": "3"}],
 )
 def test_what_says_nothing_of_what_is_left_is_no_rate_limit(headers: dict[str, str]) -> None:
     assert parse_rate_limit(headers, NOW) is None
