@@ -112,10 +112,9 @@ def _answers(config: Config) -> bool:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.bind, config.bind)  # noqa: S104 - compared, not bound
     host = f"[{host}]" if ":" in host else host
     try:
-        with urllib.request.urlopen(f"http://{host}:{config.port}/healthz", timeout=2):
+        with urllib.request.urlopen(f"http://{host}:{config.port}/static/web/mark.svg", timeout=2):
             return True
     except urllib.error.HTTPError:
-        # It answers, if only to say that the worker has not shown itself yet.
         return True
     except OSError:
         return False
