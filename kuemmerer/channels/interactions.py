@@ -13,6 +13,7 @@ from typing import Any
 from django.db import models, transaction
 
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
+from kuemmerer.core.rows import insert
 from kuemmerer.networks import base
 from kuemmerer.networks.text import tidy
 
@@ -45,31 +46,32 @@ def store(*, channel: Channel, items: Sequence[base.Item], gone: Sequence[str] =
     threads = _threads(channel, unique)
     known = _by_remote_id(channel, [item.remote_id for item in unique] + list(gone))
     seq = locked.seq
-    new: list[Interaction] = []
-    changed: list[Interaction] = []
+    new: dict[str, dict[str, Any]] = {}
+    changed: dict[str, Interaction] = {}
     for item in unique:
         present = known.get(_cut(item.remote_id))
         if present is None:
             seq += 1
-            new.append(
-                _new(
-                    channel, item, authors[_author_key(item.author)], threads[_cut(item.thread_id)], seq, now
-                )
-            )
+            row = _new(channel, item, now)
+            row["author_id"] = authors[_author_key(item.author)].pk
+            row["thread_id"] = threads[_cut(item.thread_id)].pk
+            new[row["remote_id"]] = {**row, "seq": seq}
         elif _update(present, item, now):
             seq += 1
             present.seq = seq
-            changed.append(present)
-    for remote_id in gone:
-        lost = known.get(_cut(remote_id))
+            changed[present.remote_id] = present
+    for remote_id in dict.fromkeys(_cut(remote_id) for remote_id in gone):
+        lost = known.get(remote_id)
         if lost is not None and lost.deleted_at is None:
             seq += 1
             lost.deleted_at, lost.seq = now, seq
-            changed.append(lost)
-    Interaction.objects.bulk_create(new, batch_size=500)
-    save_all(Interaction, changed, _CHANGEABLE)
+            changed[lost.remote_id] = lost
+        elif remote_id in new:
+            new[remote_id]["deleted_at"] = now
+    insert(Interaction, list(new.values()))
+    save_all(Interaction, list(changed.values()), _CHANGEABLE)
     fields: dict[str, object] = {"seq": seq, "fetched": locked.fetched + len(new)}
-    if any(not i.ours for i in new):
+    if any(not row["ours"] for row in new.values()):
         fields["news_at"] = now
     if new or changed:
         Channel.objects.filter(pk=channel.pk).update(**fields)
@@ -224,29 +226,26 @@ def _content(item: base.Item) -> dict[str, object]:
     }
 
 
-def _new(
-    channel: Channel, item: base.Item, author: Author, thread: Thread, seq: int, now: datetime
-) -> Interaction:
-    return Interaction(
-        workspace_id=channel.workspace_id,
-        channel=channel,
-        thread=thread,
-        author=author,
-        kind=item.kind,
-        remote_id=_cut(item.remote_id),
-        parent_remote_id=_cut(item.parent_id),
-        language=_clean(item.language)[:16],
-        visibility=item.visibility,
-        ours=item.ours,
-        addressed=item.addressed,
+def _new(channel: Channel, item: base.Item, now: datetime) -> dict[str, Any]:
+    """The row of a new interaction, but for author, thread and number."""
+    return {
+        "workspace_id": channel.workspace_id,
+        "channel_id": channel.pk,
+        "kind": item.kind,
+        "remote_id": _cut(item.remote_id),
+        "parent_remote_id": _cut(item.parent_id),
+        "language": _clean(item.language)[:16],
+        "visibility": item.visibility,
+        "ours": item.ours,
+        "addressed": item.addressed,
         # A clock that runs ahead at the other side must not put words into our future.
-        created_at=min(item.created_at, now + CLOCK_SKEW),
-        edited_at=item.edited_at,
-        fetched_at=now,
-        raw=_raw(item.raw),
-        seq=seq,
+        "created_at": min(item.created_at, now + CLOCK_SKEW),
+        "edited_at": item.edited_at,
+        "deleted_at": None,
+        "fetched_at": now,
+        "raw": _raw(item.raw),
         **_content(item),
-    )
+    }
 
 
 def _update(present: Interaction, item: base.Item, now: datetime) -> bool:

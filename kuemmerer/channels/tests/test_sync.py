@@ -103,6 +103,13 @@ def test_the_same_thing_twice_in_one_batch_is_one_thing(desk: Desk) -> None:
     assert desk.interaction("c1").text == "Neuer"
 
 
+def test_what_is_there_and_gone_in_one_batch_is_gone(desk: Desk) -> None:
+    interactions.store(channel=desk.channel, items=[item(1), item(2)], gone=["c2"], now=desk.now())
+    interactions.store(channel=desk.channel, items=[item(1, text="Neu")], gone=["c1", "c1"], now=desk.now())
+    assert [desk.interaction(uid).deleted_at for uid in ("c1", "c2")] == [desk.now()] * 2
+    assert sorted(Interaction.objects.values_list("seq", flat=True))[-1] == desk.state.seq
+
+
 def test_ids_that_differ_only_beyond_what_is_kept_do_not_break_the_batch(desk: Desk) -> None:
     long = "x" * 1200
     interactions.store(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django_tasks_db.models import DBTaskResult
 
@@ -343,7 +344,12 @@ def test_a_worker_does_what_is_due_until_it_is_told_to_stop(
     worker = Worker()
     monkeypatch.setattr("signal.signal", lambda *args: None)
     codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(worker.run()))
+
+    def run() -> None:
+        codes.append(worker.run())
+        connection.close()
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         assert done.wait(30)
