@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
+from kuemmerer.core.rows import insert
 from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, Status
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.registry import connectors
@@ -152,16 +153,16 @@ class History:
             if kind == Kind.COMMENT:
                 case = self._case(cases, own, thread_number, author, text, at)
                 links.append({"case_id": case, "interaction_id": identity})
-        _insert(Author, authors)
-        _insert(Thread, threads)
-        _insert(Interaction, interactions)
+        insert(Author, authors)
+        insert(Thread, threads)
+        insert(Interaction, interactions)
         fresh = [row for row in cases.values() if row.pop("fresh")]
-        _insert(Case, fresh)
-        _insert(CaseInteraction, links)
+        insert(Case, fresh)
+        insert(CaseInteraction, links)
         labelled = [
             {"case_id": row["id"], "label_id": self._label.pk} for row in fresh if row["id"] % 10 == 0
         ]
-        _insert(CaseLabel, labelled)
+        insert(CaseLabel, labelled)
         known = {row["id"]: row for row in cases.values()}.keys() - {row["id"] for row in fresh}
         _touch([cases[identity] for identity in known])
 
@@ -198,20 +199,6 @@ class History:
             "fresh": fresh,
         }
         return identity
-
-
-def _insert(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows as they are; fields that a row does not name get the model's default."""
-    if not rows:
-        return
-    fields = [f for f in model._meta.concrete_fields if not (f.primary_key and "id" not in rows[0])]
-    defaults = {f.attname: None if f.null else f.get_default() for f in fields if f.attname not in rows[0]}
-    names = ", ".join(connection.ops.quote_name(str(f.column)) for f in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608
-    values = [[_raw(row.get(f.attname, defaults.get(f.attname))) for f in fields] for row in rows]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
 
 
 def _touch(rows: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,43 @@
+"""Writing very many new rows at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models
+
+
+def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write new rows, given as column attributes (`thread_id`, not `thread`); defaults fill what is left out.
+
+    All rows name the same columns. Constraints are the database's business, as with `bulk_create`, whose model
+    objects and expressions take three times as long as the database itself.
+    """
+    if not rows:
+        return
+    given = rows[0].keys()
+    fields = [f for f in model._meta.concrete_fields if f.attname in given or not f.primary_key]
+    defaults = {f.attname: None if f.null else f.get_default() for f in fields if f.attname not in given}
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(f.column)) for f in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    names = [f.attname for f in fields]
+    fixed = {name: _stored(value) for name, value in defaults.items()}
+    values = [[fixed[n] if n in fixed else _stored(row[n]) for n in names] for row in rows]
+    with connection.cursor() as cursor:
+        # Table and columns come from the model, never from outside.
+        cursor.executemany(f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})", values)  # noqa: S608
+
+
+def _stored(value: Any) -> Any:
+    """A value as the database driver takes it."""
+    if value is None or type(value) in {str, int, bool}:
+        return value
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value) if isinstance(value, str) else value
