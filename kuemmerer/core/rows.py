@@ -13,8 +13,8 @@ from django.db import connection, models
 def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write new rows, given as column attributes (`thread_id`, not `thread`); defaults fill what is left out.
 
-    All rows name the same columns. Constraints are the database's business, as with `bulk_create`, whose model
-    objects and expressions take three times as long as the database itself.
+    All rows name the same columns. Constraints are the database's business, as with `bulk_create`, whose
+    model objects and expressions take three times as long as the database itself.
     """
     if not rows:
         return
