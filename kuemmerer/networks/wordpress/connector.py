@@ -51,7 +51,7 @@ class WordPress(Connector):
 
     key = "wordpress"
     label = "WordPress"
-    summary = _("Comments of your blog, answered as its user, and new posts.")
+    summary = _("The comments of your blog: read, answer and moderate them.")
     icon = "pen-line"
     can = Capabilities(
         publish=True,
