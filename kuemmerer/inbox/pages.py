@@ -44,16 +44,20 @@ SHOWN = 25
 # --- the list
 
 
+def _number(value: str) -> int | None:
+    """A typed id; None for everything that is none, also for digits of other scripts and endless ones."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None
+
+
 def _filters(query: Mapping[str, str]) -> dict[str, Any]:
     """The filters of a list from the query string; nonsense is an error with a sentence, never a crash."""
 
     def number(name: str) -> int | None:
         value = query.get(name, "")
-        if not value:
-            return None
-        if not value.isdigit() or len(value) > 18:
+        found = _number(value)
+        if value and found is None:
             raise Invalid(_("There is no such filter."))
-        return int(value)
+        return found
 
     return {
         "view": query.get("view") or lists.View.OPEN,
@@ -137,7 +141,7 @@ def due_state(case: Case, now: datetime) -> str:
 def inbox(request: WorkspaceRequest) -> HttpResponse:
     now = clock.now()
     current = request.GET.get("current", "")
-    context = _list_context(request, now, int(current) if current.isdigit() else None)
+    context = _list_context(request, now, _number(current))
     if request.htmx and request.GET.get("rows"):
         return render(request, "inbox/_rows.html", context)
     return render(request, "inbox/inbox.html", context)
@@ -290,9 +294,7 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 @page("inbox.work", methods=("POST",))
 def assign(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     value = request.POST.get("user", "")
-    cases.assign(
-        actor=request.actor, case_id=case_id, user_id=int(value) if value.isdigit() else None, now=clock.now()
-    )
+    cases.assign(actor=request.actor, case_id=case_id, user_id=_number(value), now=clock.now())
     return _after(request, case_id)
 
 
@@ -326,7 +328,8 @@ def snooze(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 def label(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """Set the case's labels to the ones ticked."""
     found = cases.get(actor=request.actor, case_id=case_id)
-    wanted = {int(value) for value in request.POST.getlist("labels") if value.isdigit()}
+    ticked = (_number(value) for value in request.POST.getlist("labels"))
+    wanted = {pk for pk in ticked if pk is not None}
     present = set(found.labels.values_list("pk", flat=True))
     for label_id in wanted ^ present:
         cases.label(
@@ -338,6 +341,7 @@ def label(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 @page("inbox.moderate", methods=("POST",))
 def act(request: WorkspaceRequest, case_id: int, interaction_id: int) -> HttpResponse:
     """Like, hide, approve … at the network."""
+    cases.get(actor=request.actor, case_id=case_id)
     try:
         action = Action(request.POST.get("action", ""))
     except ValueError as error:
@@ -349,6 +353,7 @@ def act(request: WorkspaceRequest, case_id: int, interaction_id: int) -> HttpRes
 @page("inbox.reply", methods=("POST",))
 def reply(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpResponse:
     """What a person decides about an answer: `do` is again, arrived, absent or withdraw."""
+    cases.get(actor=request.actor, case_id=case_id)
     deed = request.POST.get("do", "")
     now = clock.now()
     if deed == "again":
@@ -387,8 +392,8 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
     if request.method != "POST":
         return _library(request)
     form, now = request.POST, clock.now()
-    number = int(form["id"]) if form.get("id", "").isdigit() else None
-    color = int(form["color"]) if form.get("color", "").isdigit() else 0
+    number = _number(form.get("id", ""))
+    color = _number(form.get("color", "")) or 0
     try:
         match form.get("what", ""):
             case "label":

@@ -92,7 +92,8 @@ def _to_login(request: HttpRequest) -> HttpResponse:
 
 def error_response(request: HttpRequest, error: DeskError) -> HttpResponse:
     """How a page shows an operation's error."""
-    if error.status == 404 or (request.method in {"GET", "HEAD"} and not getattr(request, "htmx", False)):
+    alone = request.method in {"GET", "HEAD"} or error.status == 403
+    if error.status == 404 or (alone and not getattr(request, "htmx", False)):
         name = {404: "404.html", 403: "403.html"}.get(error.status, "400.html")
         return render(request, name, {"message": str(error)}, status=error.status)
     if getattr(request, "htmx", False):
