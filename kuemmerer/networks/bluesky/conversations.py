@@ -21,16 +21,24 @@ SWEEP = timedelta(minutes=15)
 """How often our own posts are looked through for answers of which no notification came."""
 SWEPT_POSTS = 50
 SWEPT_THREADS = 10
+OWN_ANSWERS = 25
+"""How many of our latest posts are looked through for answers written in another app."""
+OWN_PATIENCE = timedelta(days=1)
+"""How long an answer of ours that the network does not show yet is looked for."""
 
 
 def fetch(session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Batch:
-    """One page of notifications with their conversations; after the last one, if due, a look at our posts."""
+    """One page of notifications with their conversations; after the last one our answers from other apps and,
+    if due, a look at our posts.
+    """
     api = Api(session)
     page = next_page(api, Place.read(cursor, since))
     gathered = Gathered(api, page.place.floor)
     gathered.take(page.notes)
-    swept = {key: cursor[key] for key in ("swept", "counts", "told") if key in cursor}
+    swept = {key: cursor[key] for key in ("swept", "counts", "told", "own") if key in cursor}
     more = page.more
+    if not more:
+        swept["own"] = _take_own(api, gathered, swept.get("own"))
     if not more and _due(swept, session.now):
         swept["told"] = _take_late(api, gathered, swept.get("told"), page.place)
         swept, more = _sweep(api, gathered, swept, page.place.floor)
@@ -78,6 +86,12 @@ class Gathered:
             self.read_whole(root)
         if "replyCount" not in self._views.get(uri, {}):
             self._read(lambda: threads.around(self.api, uri))
+
+    def read_own(self, uri: str) -> bool:
+        """An answer of ours and what it answers; False if it is not shown just now."""
+        if uri not in self._views:
+            self._read(lambda: threads.around(self.api, uri))
+        return uri in self._views
 
     def read_whole(self, root: str) -> bool:
         """The whole thread under a post of ours; False if it cannot be read just now."""
@@ -166,6 +180,34 @@ def _take_late(api: Api, gathered: Gathered, told: Any, place: Place) -> list[st
         late = [note for name, note in words.items() if name not in before]
         gathered.take(note for note in late if not too_old(note, place.floor))
     return list(words)
+
+
+def _take_own(api: Api, gathered: Gathered, known: Any) -> list[str]:
+    """Take what our account answered in another app, of which nobody notifies us; returns the keys of our
+    latest posts.
+
+    They are remembered one by one: the keys say when a draft was written, not when it was sent.
+    """
+    before = known if isinstance(known, list) else []
+    try:
+        answer = api.query("com.atproto.repo.listRecords", repo=api.did, collection=POST, limit=OWN_ANSWERS)
+    except NetworkError as error:
+        if not threads.tolerable(error):
+            raise
+        return before
+    keys = []
+    for record in objects(answer, "records"):
+        parts = parse_uri(text(record, "uri"))
+        if parts is None or not gathered.reader.is_ours(text(record, "uri")):
+            continue
+        written = parse_time(dig(record, "value", "createdAt")) or gathered.floor
+        wanted = text(record, "value", "reply", "parent", "uri") and written >= gathered.floor
+        if wanted and parts.rkey not in before:
+            shown = gathered.read_own(text(record, "uri"))
+            if not shown and written > api.session.now - OWN_PATIENCE:
+                continue
+        keys.append(parts.rkey)
+    return keys
 
 
 def _sweep(

@@ -103,8 +103,8 @@ def fetch(session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Ba
 
     The cursor: `newest`, the last notification taken; during a backfill `older`, from which it goes on
     downwards while `newest` stays where it began, so that what arrives meanwhile is found afterwards;
-    `replies`, how many answers our latest statuses had; `stuck`, a notification whose conversation failed to
-    load, and how often.
+    `replies`, our latest statuses and how many answers each had; `stuck`, a notification whose conversation
+    failed to load, and how often.
     """
     api, me = Api(session), Me.of(session.settings)
     harvest = Harvest(me=me, threads=Threads(api), now=session.now, since=since)
@@ -204,7 +204,8 @@ def _taken(harvest: Harvest, notification: Record, cursor: Mapping[str, Any], af
 
 
 def _watch(api: Api, harvest: Harvest, after: dict[str, Any]) -> bool:
-    """Find answers to our statuses that mention nobody and so bring no notification. True if some are left.
+    """Find what brings no notification: answers to our statuses that mention nobody, and our own answers
+    written in another app. True if some are left.
 
     The latest statuses are asked for their number of answers, and where it has grown, for the conversation.
     """
@@ -212,7 +213,8 @@ def _watch(api: Api, harvest: Harvest, after: dict[str, Any]) -> bool:
     known = known if isinstance(known, Mapping) else {}
     counts: dict[str, int] = {}
     left = False
-    for status in _latest_of_ours(api, harvest.me):
+    latest = _latest_of_ours(api, harvest.me)
+    for status in latest:
         status_id = ident(status["id"])
         count = number(status.get("replies_count")) or 0
         created = moment(status.get("created_at")) or harvest.now
@@ -226,6 +228,16 @@ def _watch(api: Api, harvest: Harvest, after: dict[str, Any]) -> bool:
                 counts[status_id], left = before, True
             except TryLater:
                 counts[status_id] = before
+    for status in latest:
+        created = moment(status.get("created_at")) or harvest.now
+        if not ident(status.get("in_reply_to_id")) or ident(status["id"]) in known or created < harvest.since:
+            continue
+        try:
+            harvest.threads.climb(status)
+        except (BudgetSpentError, TryLater) as error:
+            # What is not noted is new to the next fetch as well.
+            counts.pop(ident(status["id"]), None)
+            left = left or isinstance(error, BudgetSpentError)
     if counts:
         after["replies"] = counts
     return left

@@ -49,7 +49,10 @@ def body(request: httpx.Request) -> dict[str, Any]:
 
 @dataclass
 class Fake:
-    """`methods` by their short name (`getRecord`); a method that is not there answers 501."""
+    """`methods` by their short name (`getRecord`); a method that is not there answers 501.
+
+    Our own posts (`listRecords`) are none unless given.
+    """
 
     methods: dict[str, Handler | Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -75,7 +78,10 @@ class Fake:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         name = request.url.path.rpartition(".")[2]
         self.asked.append(name)
-        handler = self.methods.get(name, (501, {"error": "MethodNotImplemented"}))
+        unknown: Answer = (
+            {"records": []} if name == "listRecords" else (501, {"error": "MethodNotImplemented"})
+        )
+        handler = self.methods.get(name, unknown)
         answer = handler(request) if callable(handler) else handler
         status, content = answer if isinstance(answer, tuple) else (200, answer)
         if isinstance(content, str | bytes):
