@@ -34,6 +34,7 @@ from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 
 INVITATION_DAYS = 14
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 
 hours_changed: list[Callable[[Workspace], object]] = []
 """Called after a workspace's hours or place have changed; whoever counts in business hours joins in."""
@@ -351,7 +352,7 @@ def _place(country: str, region: str, time_zone: str) -> dict[str, str]:
 
 
 def _free_slug(name: str) -> str:
-    base = slugify(name)[:40] or "desk"
+    base = slugify(name.translate(_UMLAUTS))[:40] or "desk"
     slug = base
     while Workspace.objects.filter(slug=slug).exists():
         slug = f"{base}-{secrets.token_hex(3)}"

@@ -265,7 +265,7 @@ class Connector:
         return TextLimits()
 
     def connect(self, session: Session, values: Mapping[str, str]) -> Connected:
-        """Log in with the values of `form`. Raises Rejected/AuthExpired/TryLater with a code that tells why."""
+        """Log in with the values of `form`. Raises Rejected, AuthExpired or TryLater, whose code tells why."""
         raise Unsupported
 
     def oauth_start(
@@ -312,7 +312,7 @@ class Connector:
         raise Unsupported
 
     def reply_text(self, target: Target, text: str) -> str:
-        """What an answer to `target` should begin with in the composer (e.g. the mention some networks want)."""
+        """What an answer to `target` begins with in the composer (e.g. the mention some networks want)."""
         return text
 
     def check_text(self, draft: Draft, settings: Mapping[str, Any]) -> None:
