@@ -265,7 +265,7 @@ class Connector:
         return TextLimits()
 
     def connect(self, session: Session, values: Mapping[str, str]) -> Connected:
-        """Log in with the values of `form`. Raises Rejected, AuthExpired or TryLater, whose code tells why."""
+        """Log in with the values of `form`. Raises Rejected, AuthExpired or TryLater with a code for why."""
         raise Unsupported
 
     def oauth_start(
