@@ -176,7 +176,12 @@ def npm(folder: Path, *packages: str) -> None:
     """Install npm packages into ``folder/node_modules``."""
     need_node()
     (folder / "package.json").write_text('{"private": true}\n')
-    command(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages], cwd=folder)
+    # A package that has to be compiled wants Node's headers; without this npm would try to download them.
+    prefix = Path(shutil.which("node") or "/usr/bin/node").resolve().parent.parent
+    headers = {"npm_config_nodedir": str(prefix)} if (prefix / "include" / "node").is_dir() else {}
+    command(
+        ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages], cwd=folder, env=headers
+    )
 
 
 def npm_pack(folder: Path, package: str) -> Path:
