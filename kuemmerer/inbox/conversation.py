@@ -104,7 +104,8 @@ def _interaction_entry(case: Case, interaction: Interaction, *, own: bool, names
         at=interaction.created_at,
         kind="ours" if interaction.ours and interaction.kind != Kind.POST else "theirs" if own else "context",
         interaction=interaction,
-        actions=moderation.possible(case.channel, interaction) if interaction.kind in WORDS else (),
+        # What others say around it has cases of its own.
+        actions=moderation.possible(case.channel, interaction) if own else (),
         answers_to=_answers_to(case, interaction, names),
     )
 
