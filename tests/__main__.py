@@ -79,8 +79,7 @@ def postgres() -> bool:
 
 
 def servers() -> bool:
-    # These wait for servers and leases more than they compute, so a third worker costs two cores nothing.
-    return run(*PYTEST, "-n", "3", "-m", "servers or browser")
+    return run(*PYTEST, "-m", "servers or browser")
 
 
 STAGES: dict[str, Callable[[], bool]] = {
