@@ -112,7 +112,7 @@ def test_the_file_is_read_and_the_environment_goes_first(tmp_path: Path) -> None
 
 
 def test_other_peoples_variables_are_none_of_our_business(tmp_path: Path) -> None:
-    load(
+    config = load(
         {
             "KUEMMERER_DATA": str(tmp_path),
             "PATH": "/bin",
@@ -120,6 +120,7 @@ def test_other_peoples_variables_are_none_of_our_business(tmp_path: Path) -> Non
             "KUEMMERER_TEST_X": "1",
         }
     )
+    assert "sqlite" in config.database["ENGINE"]
 
 
 def test_the_secret_key_is_made_once_and_nobody_else_can_read_it(tmp_path: Path) -> None:
