@@ -29,6 +29,14 @@ KNOWN = (
     "LEASE_SECONDS",
     "HTTP_SECONDS",
 )
+LEASE_MARGIN = 15
+"""How much longer than a wait for the network a lease must be.
+
+A lease begins anew before each call that must not happen twice (`channels.delivery`), so it has to outlast
+one such call: finding the server, the connection (5 seconds) and its encryption (5 seconds), then
+HTTP_SECONDS until the answer begins. When it has ended, that call was made or never will be. Calls that may
+be repeated need no time of it.
+"""
 
 
 class ConfigError(Exception):
@@ -64,6 +72,7 @@ def load(env: Mapping[str, str] | None = None) -> Config:
     env = {**_file(data / "kuemmerer.env"), **env}
     _refuse_unknown(env)
     bind, port = _bind(env)
+    lease_seconds, http_seconds = _patience(env)
     return Config(
         data=data,
         bind=bind,
@@ -74,8 +83,8 @@ def load(env: Mapping[str, str] | None = None) -> Config:
         email_from=env.get(PREFIX + "EMAIL_FROM") or "Kümmerer <kuemmerer@localhost>",
         secret_key=env.get(PREFIX + "SECRET_KEY") or _kept_secret(data / "secret-key"),
         allow_private_addresses=_boolean(env, "ALLOW_PRIVATE_ADDRESSES"),
-        lease_seconds=_whole(env, "LEASE_SECONDS", 90, least=5, most=3600),
-        http_seconds=_whole(env, "HTTP_SECONDS", 20, least=1, most=120),
+        lease_seconds=lease_seconds,
+        http_seconds=http_seconds,
     )
 
 
@@ -218,6 +227,19 @@ def _boolean(env: Mapping[str, str], name: str) -> bool:
     if value not in {"", "0", "1", "true", "false", "yes", "no", "on", "off"}:
         raise ConfigError(f"{PREFIX}{name}: “{value}” is neither yes nor no.")
     return value in {"1", "true", "yes", "on"}
+
+
+def _patience(env: Mapping[str, str]) -> tuple[int, int]:
+    """LEASE_SECONDS and HTTP_SECONDS, which depend on each other."""
+    http = _whole(env, "HTTP_SECONDS", 20, least=1, most=120)
+    least = http + LEASE_MARGIN
+    lease = _whole(env, "LEASE_SECONDS", max(90, least), least=1 + LEASE_MARGIN, most=3600)
+    if lease < least:
+        raise ConfigError(
+            f"{PREFIX}LEASE_SECONDS: {lease} is too short, an answer could go out twice; "
+            f"with {PREFIX}HTTP_SECONDS={http} it must be {least} or more."
+        )
+    return lease, http
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

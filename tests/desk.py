@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 import httpx
 
+from kuemmerer.config import LEASE_MARGIN
 from tests.servers import Missing, Process, client, eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -186,7 +187,6 @@ class Desk:
         together: bool = False,
         seed: Seed | None = None,
         database_url: str = "",
-        lease_seconds: int = 10,
         http_seconds: int = 10,
     ) -> None:
         self.folder = folder
@@ -198,7 +198,8 @@ class Desk:
             self.data,
             KUEMMERER_BIND=f"127.0.0.1:{self.port}",
             KUEMMERER_DATABASE_URL=database_url,
-            KUEMMERER_LEASE_SECONDS=str(lease_seconds),
+            # As short as it may be: what a killed worker held is taken over when it ends.
+            KUEMMERER_LEASE_SECONDS=str(http_seconds + LEASE_MARGIN),
             KUEMMERER_HTTP_SECONDS=str(http_seconds),
         )
         self.token = seed.token if seed else ""

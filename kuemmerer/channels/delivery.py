@@ -9,6 +9,10 @@
 A row is taken by a conditional UPDATE with a lease. Whoever finds a lease expired knows only that somebody
 began to send, so the row becomes unknown, never pending. All that is known is in the row; a worker may die at
 any point.
+
+Sending one text may take several calls (a look at what is answered, pictures, the text). The lease begins
+anew before each one that must not happen twice, and such a call is not made once the lease is lost. So a
+lease has to outlast a single call, however many there are; `config` refuses shorter ones.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import secrets
 import time
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import models, transaction
@@ -50,6 +55,10 @@ HELD_AFTER = timedelta(hours=1)
 CHECKS = (timedelta(0), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 """Pauses between the questions whether an attempt arrived; after the last a person decides."""
 BUDGET_SECONDS = 20
+
+
+class LeaseLost(Exception):
+    """Another worker looks after the row; what this one was about to send must not go out."""
 
 
 def new_key() -> str:
@@ -196,6 +205,7 @@ def _send(delivery: Delivery) -> None:
     session = _session(delivery, now)
     if session is None:
         return
+    session.before_unsafe = partial(_hold, delivery)
     try:
         draft = delivery.draft()
         channel.connector.check_text(draft, channel.settings)
@@ -210,12 +220,23 @@ def _send(delivery: Delivery) -> None:
         _finish(delivery, state=State.REJECTED, next_at=None, problem=error.code, problem_words=error.words)
     except OutcomeUnknown as error:
         _uncertain(delivery, error)
+    except LeaseLost:
+        log.warning("The lease of %s %s was lost", delivery._meta.model_name, delivery.pk)
     except Exception:
         # A fault of our own may have struck before or after the request left the house.
         log.exception("Sending %s %s failed", delivery._meta.model_name, delivery.pk)
         _uncertain(delivery, OutcomeUnknown("interrupted"))
     else:
         _delivered(delivery, result, now)
+
+
+def _hold(delivery: Delivery) -> None:
+    """Begin the lease anew for a call that must not happen twice. Raises LeaseLost if it is not ours."""
+    now = clock.now()
+    # From this call on, and not from the first look around, `find` counts the time that a network needs.
+    own = type(delivery)._default_manager.filter(pk=delivery.pk, lease=delivery.lease, state=State.SENDING)
+    if not own.update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS), attempted_at=now):
+        raise LeaseLost
 
 
 def _later(delivery: Delivery, error: TryLater) -> None:

@@ -113,6 +113,8 @@ class Session:
 
     `settings` and `secret` are what `Connected` brought. `now` is the time of this call, passed in.
     `store_secret` saves a refreshed secret at once; the old one is replaced only when the new one is stored.
+    `before_unsafe` is called before each request that must not be made twice; what it raises stops that
+    request.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Session:
         account: Mapping[str, Any] | None = None,
         store_secret: Callable[[Mapping[str, Any], datetime | None], None] | None = None,
         timeout: float | None = None,
+        before_unsafe: Callable[[], None] | None = None,
     ) -> None:
         self.client = client
         self.now = now
@@ -135,6 +138,7 @@ class Session:
         self.rate_limit: RateLimit | None = None
         self._store_secret = store_secret
         self.timeout = timeout
+        self.before_unsafe = before_unsafe
 
     def store_secret(self, secret: Mapping[str, Any], *, expires_at: datetime | None = None) -> None:
         if self._store_secret is not None:
@@ -160,6 +164,8 @@ class Session:
         safe = method in SAFE_METHODS if safe is None else safe
         if self.timeout is not None:
             kwargs.setdefault("timeout", self.timeout)
+        if not safe and self.before_unsafe is not None:
+            self.before_unsafe()
         for attempt in range(SAFE_RETRIES + 1 if safe else 1):
             try:
                 response = self.client.request(method, url, **kwargs)

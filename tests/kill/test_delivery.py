@@ -23,7 +23,7 @@ MANY = 30
 @pytest.fixture
 def place(world: World, seed: Seed, tmp_path: Path) -> Iterator[Scene]:
     """A connected channel and a worker, with time enough to kill it before anything times out."""
-    with Desk(tmp_path, seed=seed, http_seconds=60) as desk, scene(world, desk) as found:
+    with Desk(tmp_path, seed=seed, http_seconds=20) as desk, scene(world, desk) as found:
         world.start()
         desk.start_worker()
         found.connect()

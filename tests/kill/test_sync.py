@@ -23,7 +23,7 @@ EVERYWHERE = ("wordpress", "snac", "mastodon_mock", "bluesky")
 def test_a_worker_killed_between_two_pages_loses_and_doubles_nothing(
     world: World, seed: Seed, tmp_path: Path
 ) -> None:
-    with Desk(tmp_path, seed=seed, http_seconds=60) as desk, scene(world, desk) as place:
+    with Desk(tmp_path, seed=seed, http_seconds=20) as desk, scene(world, desk) as place:
         asked = stuck_on_the_second_page(place)
         desk.kill_worker()
         desk.start_worker()
@@ -32,7 +32,7 @@ def test_a_worker_killed_between_two_pages_loses_and_doubles_nothing(
 
 @on("wordpress", "mastodon_mock")
 def test_a_power_cut_during_a_sync_leaves_a_sound_database(world: World, seed: Seed, tmp_path: Path) -> None:
-    with Desk(tmp_path, seed=seed, together=True, http_seconds=60) as desk, scene(world, desk) as place:
+    with Desk(tmp_path, seed=seed, together=True, http_seconds=20) as desk, scene(world, desk) as place:
         asked = stuck_on_the_second_page(place)
         desk.kill_everything()
         assert sound(desk.data / "kuemmerer.sqlite3")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from kuemmerer.channels import connections
@@ -13,9 +14,10 @@ from kuemmerer.channels.models import Channel
 from kuemmerer.core.errors import Conflict, Invalid
 from kuemmerer.inbox import replies
 from kuemmerer.inbox.models import Reply, Status
-from kuemmerer.networks.base import Delivered
+from kuemmerer.networks.base import Delivered, Draft
 from kuemmerer.networks.demo import Demo
 from kuemmerer.networks.errors import OutcomeUnknown, TryLater
+from kuemmerer.networks.session import Session
 from tests.factories import Clock, Desk, fresh
 
 TEXT = "Bis 18 Uhr."
@@ -510,6 +512,61 @@ def test_a_late_failure_does_not_undo_what_another_worker_has_found(
     monkeypatch.setattr(Demo, "publish", slow)
     desk.deliver()
     assert fresh(reply).state == State.DELIVERED
+    assert desk.answers(uid) == [TEXT]
+
+
+class Taken:
+    """A server that takes every request; how many it has got."""
+
+    requests = 0
+
+    def request(self, *args: Any, **kwargs: Any) -> httpx.Response:
+        self.requests += 1
+        return httpx.Response(200)
+
+
+def test_a_worker_that_has_lost_its_lease_before_sending_sends_nothing(
+    desk: Desk, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid, reply = pending(desk)
+    publish, server, nested = Demo.publish, Taken(), []
+
+    def slow(self: Demo, session: Session, draft: Draft, *, key: str) -> Delivered:
+        if not nested:
+            nested.append(True)
+            # A look at what is answered takes so long that another worker takes over and sends.
+            time.forward(seconds=91)
+            desk.deliver()
+            session.client = server  # type: ignore[assignment]
+            session.request("POST", "https://example.org/comments")
+        return publish(self, session, draft, key=key)
+
+    monkeypatch.setattr(Demo, "publish", slow)
+    desk.deliver()
+    reply = fresh(reply)
+    assert (reply.state, reply.attempts, server.requests) == (State.DELIVERED, 2, 0)
+    assert desk.answers(uid) == [TEXT]
+
+
+def test_the_lease_begins_anew_with_each_request_that_must_not_be_made_twice(
+    desk: Desk, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid, reply = pending(desk)
+    publish, server = Demo.publish, Taken()
+
+    def in_parts(self: Demo, session: Session, draft: Draft, *, key: str) -> Delivered:
+        session.client = server  # type: ignore[assignment]
+        for _ in range(3):
+            time.forward(seconds=80)
+            session.request("POST", "https://example.org/comments")
+            assert fresh(reply).attempted_at == time.now
+            assert desk.deliver() == 0, "another worker lets it be"
+        return publish(self, session, draft, key=key)
+
+    monkeypatch.setattr(Demo, "publish", in_parts)
+    assert desk.deliver() == 1
+    reply = fresh(reply)
+    assert (reply.state, reply.attempts, server.requests) == (State.DELIVERED, 1, 3)
     assert desk.answers(uid) == [TEXT]
 
 

@@ -52,6 +52,7 @@ WRONG = [
     ("ALLOW_PRIVATE_ADDRESSES", "maybe"),
     ("LEASE_SECONDS", "soon"),
     ("LEASE_SECONDS", "4"),
+    ("LEASE_SECONDS", "34"),
     ("LEASE_SECONDS", "99999"),
     ("LEASE_SECONDS", "²"),
     ("HTTP_SECONDS", "0"),
@@ -80,6 +81,21 @@ def test_a_wrong_setting_is_named_in_one_line(
     said = capsys.readouterr().err
     assert said.startswith(f"kuemmerer: KUEMMERER_{name}: ")
     assert said.count("\n") == 1
+
+
+def test_a_lease_must_outlast_a_call_to_a_network(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"LEASE_SECONDS: 74 .* KUEMMERER_HTTP_SECONDS=60 it must be 75"
+    ) as no:
+        loaded(tmp_path, LEASE_SECONDS="74", HTTP_SECONDS="60")
+    assert "\n" not in str(no.value)
+    config = loaded(tmp_path, LEASE_SECONDS="75", HTTP_SECONDS="60")
+    assert (config.lease_seconds, config.http_seconds) == (75, 60)
+
+
+def test_who_only_waits_longer_for_networks_gets_a_lease_that_fits(tmp_path: Path) -> None:
+    assert loaded(tmp_path, HTTP_SECONDS="120").lease_seconds == 135
+    assert loaded(tmp_path, HTTP_SECONDS="1").lease_seconds == 90
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -184,6 +184,25 @@ def test_only_what_does_no_harm_is_tried_again() -> None:
         assert len(calls) == count
 
 
+def test_before_each_request_that_must_not_be_repeated_its_owner_is_asked() -> None:
+    asked: list[str] = []
+
+    def no() -> None:
+        asked.append("asked")
+        raise LookupError
+
+    calls: list[str] = []
+    careful = session(
+        lambda request: httpx.Response(200, text=calls.append(request.method)), before_unsafe=no
+    )
+    careful.request("GET", URL)
+    careful.request("POST", URL, safe=True)
+    assert (calls, asked) == (["GET", "POST"], [])
+    with pytest.raises(LookupError):
+        careful.request("POST", URL)
+    assert (calls, asked) == (["GET", "POST"], ["asked"])
+
+
 def test_a_second_try_that_works_is_enough() -> None:
     calls: list[int] = []
 
