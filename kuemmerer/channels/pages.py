@@ -274,10 +274,20 @@ def _banners(actor: Actor, now: datetime) -> list[Banner]:
     if not actor.can("channels.view"):
         return []
     url = reverse("channels", args=[actor.workspace.slug])
-    mine = Channel.objects.filter(workspace=actor.workspace, credential__isnull=False)
-    lost = list(mine.filter(state=Channel.State.RECONNECT).values_list("name", flat=True)[:5])
-    silent = list(mine.filter(unsynced(now)).values_list("name", flat=True)[:5])
-    expiring = mine.filter(~Q(state=Channel.State.RECONNECT), credential__expires_at__lte=now + EXPIRES_SOON)
+    is_lost = Q(state=Channel.State.RECONNECT)
+    is_expiring = ~is_lost & Q(credential__expires_at__lte=now + EXPIRES_SOON)
+    # One query, because every page asks it.
+    troubled = (
+        Channel.objects.filter(workspace=actor.workspace, credential__isnull=False)
+        .filter(is_lost | unsynced(now) | is_expiring)
+        .order_by("name")
+        .annotate(lost=is_lost, silent=unsynced(now), expiring=is_expiring)
+        .values("name", "lost", "silent", "expiring")
+    )
+    lost, silent, soon = (
+        [channel["name"] for channel in troubled if channel[kind]][:5]
+        for kind in ("lost", "silent", "expiring")
+    )
     found = []
     if lost:
         text = ngettext(
@@ -293,7 +303,7 @@ def _banners(actor: Actor, now: datetime) -> list[Banner]:
             len(silent),
         )
         found.append(_banner("danger", text, silent, url, gettext_lazy("Have a look")))
-    if soon := list(expiring.values_list("name", flat=True)[:5]):
+    if soon:
         text = ngettext(
             "The access to %(names)s expires within a week.",
             "The accesses to %(names)s expire within a week.",

@@ -226,7 +226,8 @@ def list_cases(request: ApiRequest, wanted: Query[CaseFilter]) -> PageOf[CaseAns
         after=wanted.after or None,
         limit=wanted.limit,
     )
-    return PageOf(items=[CaseAnswer.of(case, now) for case in found.cases], next=found.next)
+    items = [CaseAnswer.of(case, now) for case in lists.with_relations(found.cases)]
+    return PageOf(items=items, next=found.next)
 
 
 def _view_and_assignee(actor: Actor, wanted: CaseFilter) -> tuple[lists.View, int | None]:
@@ -248,12 +249,8 @@ def count_cases(request: ApiRequest) -> CountsAnswer:
     Counted up to 100: that many or more.
     """
     now = clock.now()
-    counts = {
-        view.value: lists.count(actor=request.actor, view=view, now=now)
-        for view in lists.View
-        if view != lists.View.ALL
-    }
-    return CountsAnswer(**counts)
+    counts = lists.counts(actor=request.actor, now=now)
+    return CountsAnswer(**{view.value: number for view, number in counts.items()})
 
 
 @operations.get("/cases/{int:case_id}", "inbox.view", CaseDetail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.models import Membership
+from kuemmerer.accounts.models import Membership, User, Workspace
 from kuemmerer.channels.delivery import new_key
 from kuemmerer.channels.models import Channel
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError, Invalid
 from kuemmerer.inbox import cases, conversation, library, lists, moderation, replies
-from kuemmerer.inbox.models import Case, Label, SavedReply, Status
+from kuemmerer.inbox.models import Case, CaseLabel, Label, SavedReply, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
 
@@ -68,7 +68,27 @@ def _filters(query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _list_context(request: WorkspaceRequest, now: datetime, current: int | None = None) -> dict[str, Any]:
+class _Names:
+    """What a workspace calls its channels, labels and people: asked once for a page that shows them often."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        channels = Channel.objects.filter(workspace=workspace).order_by("name")
+        self.channels = {c.pk: c for c in channels.only("network", "name")}
+        self.labels = {label.pk: label for label in Label.objects.filter(workspace=workspace)}
+
+    def chips(self, label_ids: Iterable[int]) -> list[dict[str, str]]:
+        """How the labels look, by name."""
+        wanted = set(label_ids)
+        return [
+            {"name": label.name, "tone": TONES[label.color]}
+            for label in self.labels.values()
+            if label.pk in wanted
+        ]
+
+
+def _list_context(
+    request: WorkspaceRequest, names: _Names, now: datetime, current: int | None = None
+) -> dict[str, Any]:
     actor = request.actor
     filters = _filters(request.GET)
     found = lists.case_list(
@@ -80,55 +100,68 @@ def _list_context(request: WorkspaceRequest, now: datetime, current: int | None 
     narrowed = {k: v for k, v in kept.items() if k in {"channel", "label"}}
     base = reverse("inbox", args=[actor.workspace.slug])
     return {
-        "rows": [_row(actor, case, kept, now, current) for case in found.cases],
+        "rows": _rows(found.cases, base, names, kept, now, current),
         "more_url": f"{base}?{urlencode({**kept, 'after': found.next, 'rows': 1})}" if found.next else "",
         "refresh_url": f"{base}?{urlencode({**kept, 'rows': 1, 'current': current or ''})}",
         "tabs": cache(lambda: _tabs(actor, base, narrowed, filters["view"], now)),
         "filters": filters,
         "filtered": any(filters[k] for k in ("status", "channel_id", "label_id", "search")),
-        "channels": Channel.objects.filter(workspace=actor.workspace).order_by("name"),
-        "labels": Label.objects.filter(workspace=actor.workspace),
+        "channels": names.channels.values(),
+        "labels": names.labels.values(),
         "statuses": Status.choices,
     }
 
 
 def _tabs(actor: Actor, base: str, kept: Mapping[str, str], view: str, now: datetime) -> list[dict[str, Any]]:
-    def shown(name: lists.View) -> str:
-        return (
-            "" if name == lists.View.ALL else lists.shown_count(lists.count(actor=actor, view=name, now=now))
-        )
-
+    counts = lists.counts(actor=actor, now=now)
     return [
         {
             "label": label,
             "url": f"{base}?{urlencode({**kept, 'view': name})}",
             "current": name == view,
-            "count": shown(name),
+            "count": lists.shown_count(counts.get(name, 0)),
         }
         for name, label in lists.LABELS.items()
     ]
 
 
-def _row(
-    actor: Actor, case: Case, kept: Mapping[str, str], now: datetime, current: int | None
-) -> dict[str, Any]:
-    url = reverse("case", args=[actor.workspace.slug, case.pk])
-    return {
-        "id": case.pk,
-        "url": f"{url}?{urlencode(kept)}" if kept else url,
-        "author": str(case.author),
-        "text": case.excerpt,
-        "at": case.last_at,
-        "unread": case.status == Status.OPEN,
-        "current": case.pk == current,
-        "channel": case.channel.name,
-        "channel_icon": case.channel.connector.icon,
-        "labels": [{"name": label.name, "tone": TONES[label.color]} for label in case.labels.all()],
-        "owner": str(case.assignee) if case.assignee else "",
-        "due_at": case.due_at,
-        "due_state": due_state(case, now),
-        "state": case.get_status_display() if case.status != Status.OPEN else "",
-    }
+def _rows(
+    found: Sequence[Case],
+    base: str,
+    names: _Names,
+    kept: Mapping[str, str],
+    now: datetime,
+    current: int | None,
+) -> list[dict[str, Any]]:
+    labels: dict[int, list[int]] = {}
+    for case_id, label_id in CaseLabel.objects.filter(case__in=found).values_list("case_id", "label_id"):
+        labels.setdefault(case_id, []).append(label_id)
+    owners = User.objects.in_bulk({case.assignee_id for case in found if case.assignee_id})
+    query = f"?{urlencode(kept)}" if kept else ""
+    rows = []
+    for case in found:
+        # One that was connected a moment ago is not among the names yet.
+        channel = names.channels.get(case.channel_id) or case.channel
+        owner = owners.get(case.assignee_id) if case.assignee_id else None
+        rows.append(
+            {
+                "id": case.pk,
+                "url": f"{base}{case.pk}/{query}",
+                "author": str(case.author),
+                "text": case.excerpt,
+                "at": case.last_at,
+                "unread": case.status == Status.OPEN,
+                "current": case.pk == current,
+                "channel": channel.name,
+                "channel_icon": channel.connector.icon,
+                "labels": names.chips(labels.get(case.pk, ())),
+                "owner": str(owner) if owner else "",
+                "due_at": case.due_at,
+                "due_state": due_state(case, now),
+                "state": case.get_status_display() if case.status != Status.OPEN else "",
+            }
+        )
+    return rows
 
 
 def due_state(case: Case, now: datetime) -> str:
@@ -141,7 +174,7 @@ def due_state(case: Case, now: datetime) -> str:
 def inbox(request: WorkspaceRequest) -> HttpResponse:
     now = clock.now()
     current = request.GET.get("current", "")
-    context = _list_context(request, now, _number(current))
+    context = _list_context(request, _Names(request.actor.workspace), now, _number(current))
     if request.htmx and request.GET.get("rows"):
         return render(request, "inbox/_rows.html", context)
     return render(request, "inbox/inbox.html", context)
@@ -150,7 +183,9 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
 # --- one case
 
 
-def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra: Any) -> dict[str, Any]:
+def _case_context(
+    request: WorkspaceRequest, case: Case, names: _Names, now: datetime, **extra: Any
+) -> dict[str, Any]:
     actor = request.actor
     connector = case.channel.connector
     talk = conversation.conversation(actor=actor, case=case, whole=request.GET.get("whole") == "1")
@@ -159,12 +194,12 @@ def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra:
         k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
     }
     list_url = reverse("inbox", args=[actor.workspace.slug])
-    labels = list(case.labels.all())
+    labels_on = set(CaseLabel.objects.filter(case=case).values_list("label_id", flat=True))
     return {
         "case": case,
         "talk": talk,
-        "labels_on": {label.pk for label in labels},
-        "label_chips": [{"name": label.name, "tone": TONES[label.color]} for label in labels],
+        "labels_on": labels_on,
+        "label_chips": names.chips(labels_on),
         "due_state": due_state(case, now),
         "members": [
             m.user
@@ -172,7 +207,7 @@ def _case_context(request: WorkspaceRequest, case: Case, now: datetime, **extra:
             .select_related("user")
             .order_by("user__name")
         ],
-        "all_labels": list(Label.objects.filter(workspace=actor.workspace)),
+        "all_labels": names.labels.values(),
         "saved": [
             {"name": saved.name, "text": library.filled_in(actor=actor, saved=saved, case=case)}
             for saved in SavedReply.objects.filter(workspace=actor.workspace)
@@ -223,10 +258,11 @@ def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse
     """The case: the pane alone for htmx, the whole page otherwise."""
     now = clock.now()
     case = cases.get(actor=request.actor, case_id=case_id)
-    context = _case_context(request, case, now, **extra)
+    names = _Names(request.actor.workspace)
+    context = _case_context(request, case, names, now, **extra)
     if request.htmx:
         return render(request, "inbox/_case.html", {**context, "oob": True})
-    return render(request, "inbox/case.html", {**_list_context(request, now, case.pk), **context})
+    return render(request, "inbox/case.html", {**_list_context(request, names, now, case.pk), **context})
 
 
 @page("inbox.view")
@@ -238,7 +274,10 @@ def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 def thread(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """The conversation alone, for the page that looks for news by itself."""
     found = cases.get(actor=request.actor, case_id=case_id)
-    return render(request, "inbox/_thread.html", _case_context(request, found, clock.now(), alone=True))
+    names = _Names(request.actor.workspace)
+    return render(
+        request, "inbox/_thread.html", _case_context(request, found, names, clock.now(), alone=True)
+    )
 
 
 @page("inbox.view", methods=("POST",))
@@ -421,4 +460,4 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
 
 def open_count(actor: Actor, now: datetime) -> str:
     """The number beside "Inbox" in the navigation: what waits for an answer."""
-    return lists.shown_count(lists.count(actor=actor, view=lists.View.OPEN, now=now))
+    return lists.shown_count(lists.counts(actor=actor, now=now)[lists.View.OPEN])

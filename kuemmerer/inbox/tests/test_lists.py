@@ -175,11 +175,29 @@ def test_a_page_mark_beyond_every_number_finds_its_place(desk: Desk, pk: int) ->
 
 def test_counting_ends_at_a_hundred(desk: Desk) -> None:
     crowd(desk, 3)
-    assert lists.count(actor=desk.actor, view="unassigned", now=desk.now()) == 3
+    assert lists.counts(actor=desk.actor, now=desk.now())[lists.View.UNASSIGNED] == 3
     crowd(desk, 120)
-    number = lists.count(actor=desk.actor, view="unassigned", now=desk.now())
+    number = lists.counts(actor=desk.actor, now=desk.now())[lists.View.UNASSIGNED]
     assert (number, lists.shown_count(number)) == (100, "99+")
     assert [lists.shown_count(n) for n in (0, 1, 99)] == ["", "1", "99"]
+
+
+@pytest.mark.parametrize("hours", [0, 5, 25, 47, 240])
+def test_each_count_is_the_length_of_its_list(desk: Desk, hours: int) -> None:
+    crowd(desk, 9)
+    for place, case in enumerate(Case.objects.order_by("id")):
+        Case.objects.filter(pk=case.pk).update(
+            due_at=desk.now() + timedelta(hours=place * 6), assignee=desk.actor.user if place % 2 else None
+        )
+    cases.close(actor=desk.actor, case_id=case.pk, now=desk.now())
+    now = desk.now() + timedelta(hours=hours)
+    counts = lists.counts(actor=desk.actor, now=now)
+    assert counts == {
+        view: len(lists.case_list(actor=desk.actor, view=view, now=now).cases)
+        for view in lists.View
+        if view != lists.View.ALL
+    }
+    assert counts[lists.View.OPEN] == 8
 
 
 # --- the conversation
