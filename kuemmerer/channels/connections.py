@@ -49,24 +49,42 @@ def client() -> Client:
     return _client(settings.ALLOW_PRIVATE_ADDRESSES)
 
 
-def open_session(channel: Channel, now: datetime) -> Session:
-    """A session with the channel's stored credential. A refreshed secret is stored the moment it arrives."""
-    credential = Credential.objects.get(channel=channel)
+class ChannelSession(Session):
+    """A session with a channel's stored credential. A refreshed secret is stored the moment it arrives."""
 
-    def store(secret: Mapping[str, Any], expires_at: datetime | None) -> None:
-        Credential.objects.filter(channel=channel).update(
-            sealed=encryption.encrypt(secret), expires_at=expires_at, stored_at=now
+    def __init__(self, channel: Channel, credential: Credential, now: datetime) -> None:
+        self._stored = Credential.objects.filter(pk=credential.pk)
+        self.credential = credential.sealed
+        """Which credential this is, sealed; none is sealed twice in the same way."""
+        super().__init__(
+            client=client(),
+            now=now,
+            settings=channel.settings,
+            secret=credential.open(),
+            account={"remote_id": channel.remote_id, "handle": channel.handle},
+            store_secret=self._store,
+            timeout=settings.HTTP_SECONDS,
         )
 
-    return Session(
-        client=client(),
-        now=now,
-        settings=channel.settings,
-        secret=credential.open(),
-        account={"remote_id": channel.remote_id, "handle": channel.handle},
-        store_secret=store,
-        timeout=settings.HTTP_SECONDS,
-    )
+    def _store(self, secret: Mapping[str, Any], expires_at: datetime | None) -> None:
+        sealed = encryption.encrypt(secret)
+        # Not in the place of one that came meanwhile: a person's new login, or what another worker refreshed.
+        own = self._stored.filter(sealed=self.credential)
+        if own.update(sealed=sealed, expires_at=expires_at, stored_at=self.now):
+            self.credential = sealed
+
+
+def open_session(channel: Channel, now: datetime) -> ChannelSession:
+    """A session with the channel's stored credential.
+
+    Raises Credential.DoesNotExist; Unreadable, with which the channel asks for a new login.
+    """
+    credential = Credential.objects.get(channel=channel)
+    try:
+        return ChannelSession(channel, credential, now)
+    except encryption.Unreadable:
+        note_problem(channel, AuthExpired("revoked"), used=credential.sealed)
+        raise
 
 
 def get(*, actor: Actor, channel_id: int) -> Channel:
@@ -319,13 +337,11 @@ def test(*, actor: Actor, channel_id: int, now: datetime) -> base.Person:
     """
     actor.need("channels.manage")
     channel = _connected(actor, channel_id)
+    session = open_session(channel, now)
     try:
-        person = channel.connector.check(open_session(channel, now))
-    except encryption.Unreadable:
-        note_problem(channel, AuthExpired("revoked"))
-        raise
+        person = channel.connector.check(session)
     except NetworkError as error:
-        note_problem(channel, error)
+        note_problem(channel, error, used=session.credential)
         raise NetworkSays(error) from error
     if channel.state == Channel.State.RECONNECT:
         Channel.objects.filter(pk=channel.pk, state=Channel.State.RECONNECT).update(
@@ -334,15 +350,25 @@ def test(*, actor: Actor, channel_id: int, now: datetime) -> base.Person:
     return person
 
 
-def note_problem(channel: Channel, error: NetworkError) -> None:
-    """Remember what a network said; an expired login stops the channel until somebody reconnects it."""
-    fields: dict[str, Any] = {"problem": error.code, "problem_words": error.words}
+@transaction.atomic
+def note_problem(channel: Channel, error: NetworkError, *, used: str) -> bool:
+    """Remember what a network said to a call with the credential `used` (see `ChannelSession.credential`). An
+    expired login stops the channel until somebody reconnects it.
+
+    Returns False, and remembers nothing, if the channel has another credential by now: the failure says
+    nothing about that one.
+    """
+    # Behind the lock of the channel, as `keep` stores a new login.
+    present = Channel.objects.select_for_update().filter(pk=channel.pk).first()
+    if present is None or not Credential.objects.filter(channel=present, sealed=used).exists():
+        return False
     if isinstance(error, AuthExpired):
-        Channel.objects.filter(pk=channel.pk).exclude(state=Channel.State.PAUSED).update(
-            state=Channel.State.RECONNECT, **fields
-        )
-    else:
-        Channel.objects.filter(pk=channel.pk).update(**fields)
+        if present.state == Channel.State.PAUSED:
+            return True
+        present.state = Channel.State.RECONNECT
+    present.problem, present.problem_words = error.code, error.words
+    present.save(update_fields=["problem", "problem_words", "state"])
+    return True
 
 
 @transaction.atomic

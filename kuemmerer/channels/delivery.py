@@ -30,7 +30,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from kuemmerer.channels.connections import note_problem, open_session
+from kuemmerer.channels.connections import ChannelSession, note_problem, open_session
 from kuemmerer.channels.models import Channel, Credential
 from kuemmerer.core import clock
 from kuemmerer.core.encryption import Unreadable
@@ -44,7 +44,6 @@ from kuemmerer.networks.errors import (
     Unsupported,
     sentence,
 )
-from kuemmerer.networks.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +183,7 @@ def _give_back(model: type[Delivery], now: datetime) -> int:
     )
 
 
-def _session(delivery: Delivery, now: datetime) -> Session | None:
+def _session(delivery: Delivery, now: datetime) -> ChannelSession | None:
     """The channel's session. Without a readable secret nothing is sent or asked; the row waits for a new
     login.
     """
@@ -192,7 +191,6 @@ def _session(delivery: Delivery, now: datetime) -> Session | None:
     try:
         return open_session(delivery.channel, now)
     except Unreadable:
-        note_problem(delivery.channel, AuthExpired("revoked"))
         _finish(delivery, state=held, next_at=now, problem="revoked", problem_words="")
     except Credential.DoesNotExist:
         _finish(delivery, state=held, next_at=now)
@@ -213,7 +211,7 @@ def _send(delivery: Delivery) -> None:
     except TryLater as error:
         _later(delivery, error)
     except AuthExpired as error:
-        note_problem(channel, error)
+        note_problem(channel, error, used=session.credential)
         # Kept as it was: once the channel is connected again, it goes out.
         _finish(delivery, state=State.PENDING, next_at=now, problem=error.code, problem_words=error.words)
     except (Rejected, Unsupported) as error:
@@ -291,7 +289,7 @@ def _check(delivery: Delivery) -> None:
     try:
         found = channel.connector.find(session, delivery.draft(), key=delivery.key)
     except AuthExpired as error:
-        note_problem(channel, error)
+        note_problem(channel, error, used=session.credential)
         _finish(delivery, state=State.UNKNOWN, next_at=now)
         return
     except TryLater as error:

@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 
 from kuemmerer.channels import interactions
-from kuemmerer.channels.connections import note_problem, open_session
+from kuemmerer.channels.connections import ChannelSession, note_problem, open_session
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core import clock
 from kuemmerer.core.encryption import Unreadable
@@ -70,6 +70,7 @@ def sync_due(now: datetime) -> int:
 
 def sync(channel: Channel, now: datetime) -> int:
     """Sync one claimed channel. Returns how many items were new or changed."""
+    session = None
     try:
         session = open_session(channel, now)
         news, more = _fetch(channel, session, now)
@@ -77,13 +78,16 @@ def sync(channel: Channel, now: datetime) -> int:
     except LeaseLost:
         log.warning("Another worker has taken over channel %s", channel.pk)
         return 0
-    except (NetworkError, Unreadable) as error:
-        _failed(channel, error, now)
+    except Unreadable:
+        _failed(channel, None, AuthExpired("revoked"))
+        return 0
+    except NetworkError as error:
+        _failed(channel, session, error)
         return 0
     except Exception:
         # A fault of ours in one connector must not keep the other channels waiting, nor be hidden.
         log.exception("The sync of channel %s failed", channel.pk)
-        _failed(channel, TryLater("bad_answer"), now)
+        _failed(channel, session, TryLater("bad_answer"))
         return 0
     _succeeded(channel, session, now, news=news, more=more)
     return news
@@ -196,13 +200,14 @@ def _succeeded(channel: Channel, session: Session, now: datetime, *, news: int, 
     )
 
 
-def _failed(channel: Channel, error: NetworkError | Unreadable, now: datetime) -> None:
-    if isinstance(error, Unreadable):
-        error = AuthExpired("revoked")
+def _failed(channel: Channel, session: ChannelSession | None, error: NetworkError) -> None:
+    """Plan the next try. Without a session the network was not asked and said nothing to remember."""
+    own = Channel.objects.filter(pk=channel.pk, lease=channel.lease)
+    if session is not None and not note_problem(channel, error, used=session.credential):
+        # There is a new credential: it begins without the failures of the old one, and at once.
+        own.update(lease="", lease_until=None, next_sync_at=clock.now())
+        return
     wait = timedelta(seconds=min(900, 15 * 2 ** min(channel.failures, 6)))
     if isinstance(error, TryLater) and error.retry_after is not None:
         wait = max(error.retry_after, timedelta(seconds=1))
-    note_problem(channel, error)
-    Channel.objects.filter(pk=channel.pk, lease=channel.lease).update(
-        lease="", lease_until=None, failures=F("failures") + 1, next_sync_at=clock.now() + wait
-    )
+    own.update(lease="", lease_until=None, failures=F("failures") + 1, next_sync_at=clock.now() + wait)

@@ -54,12 +54,13 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
         raise Conflict(_("This network cannot do this."))
     if channel.state != Channel.State.ACTIVE or not hasattr(channel, "credential"):
         raise Conflict(_("This channel is not connected at the moment."))
+    session = open_session(channel, now)
     try:
-        status = channel.connector.act(open_session(channel, now), action, interaction.target)
+        status = channel.connector.act(session, action, interaction.target)
     except NetworkError as error:
         if isinstance(error, AuthExpired):
             # Anything else is about this one interaction and no trouble of the channel.
-            note_problem(channel, error)
+            note_problem(channel, error, used=session.credential)
         raise NetworkSays(error) from error
     with transaction.atomic():
         fields: dict[str, object] = {}

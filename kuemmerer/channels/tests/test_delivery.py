@@ -409,6 +409,32 @@ def test_a_channel_that_is_disconnected_at_the_last_moment_leaves_no_doubt(
     assert fresh(reply).state == State.PENDING, "nothing can have been sent"
 
 
+@pytest.mark.parametrize("operation", ["publish", "find"])
+def test_a_call_that_began_before_a_new_login_does_not_ask_for_another_one(
+    desk: Desk, time: Clock, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    uid, reply = pending(desk)
+    if operation == "find":
+        desk.village.fault("cut_before")
+    done, calls = getattr(Demo, operation), []
+
+    def too_late(self: Demo, *args: Any, **kwargs: Any) -> Any:
+        calls.append(operation)
+        if len(calls) == 1:
+            desk.village.new_token()
+            connections.keep(
+                actor=desk.actor, connector=Demo(), connected=desk.login(), name="", days=0, now=time.now
+            )
+        return done(self, *args, **kwargs)
+
+    monkeypatch.setattr(Demo, operation, too_late)
+    desk.deliver()
+    assert calls == [operation] * 2, "refused with the old login, done with the new one"
+    assert (desk.state.state, desk.state.problem) == (Channel.State.ACTIVE, "")
+    assert fresh(reply).state == State.DELIVERED
+    assert desk.answers(uid) == [TEXT]
+
+
 @pytest.mark.parametrize("sent", [False, True])
 def test_a_worker_that_dies_while_sending_leaves_a_question_that_the_network_answers(
     desk: Desk, time: Clock, monkeypatch: pytest.MonkeyPatch, sent: bool

@@ -15,7 +15,7 @@ from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.networks.base import Batch, Item, Kind, Person, Status
 from kuemmerer.networks.demo import Demo
 from kuemmerer.networks.errors import AuthExpired, Rejected, TryLater
-from kuemmerer.networks.session import RateLimit
+from kuemmerer.networks.session import RateLimit, Session
 from tests.factories import MONDAY, Clock, Desk
 
 ADA = Person(remote_id="ada", handle="ada", name="Ada")
@@ -456,8 +456,62 @@ def test_an_access_that_is_worth_nothing_any_more_asks_for_a_new_login(
 
 def test_a_paused_channel_is_not_turned_to_reconnect(desk: Desk) -> None:
     connections.pause(actor=desk.actor, channel_id=desk.channel.pk, paused=True, now=desk.now())
-    connections.note_problem(desk.state, AuthExpired())
+    connections.note_problem(desk.state, AuthExpired(), used=desk.state.credential.sealed)
     assert desk.state.state == Channel.State.PAUSED
+
+
+def new_login(desk: Desk) -> None:
+    desk.village.new_token()
+    connections.keep(
+        actor=desk.actor, connector=Demo(), connected=desk.login(), name="", days=0, now=desk.now()
+    )
+
+
+@pytest.mark.parametrize("error", [AuthExpired(), Rejected("no_permission"), TryLater("server_error")])
+def test_a_fetch_that_began_before_a_new_login_does_not_count_against_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    uid = desk.says()
+
+    def too_late(*args: Any) -> Batch:
+        new_login(desk)
+        raise error
+
+    with monkeypatch.context() as patch:
+        fetching(patch, too_late)
+        sync.sync(sync.claim(desk.now()) or desk.channel, desk.now())
+    found = desk.state
+    assert (found.state, found.problem, found.failures) == (Channel.State.ACTIVE, "", 0)
+    assert (found.next_sync_at, found.lease) == (desk.now(), "")
+    desk.fetch()
+    assert desk.interaction(uid)
+
+
+def test_a_secret_refreshed_by_a_fetch_does_not_take_the_place_of_a_new_login(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(session: Session, cursor: dict[str, int]) -> Batch:
+        new_login(desk)
+        session.store_secret({"token": "refreshed from the old one"})
+        assert session.secret == {"token": "refreshed from the old one"}
+        return Batch(cursor=cursor)
+
+    fetching(monkeypatch, too_late)
+    desk.fetch()
+    assert desk.state.credential.open() == {"token": desk.village.token}
+
+
+def test_a_failure_after_the_fetch_has_refreshed_the_secret_counts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(session: Session, cursor: dict[str, int]) -> Batch:
+        for token in ("second", "third"):
+            session.store_secret({"token": token})
+        raise AuthExpired
+
+    fetching(monkeypatch, refused)
+    desk.fetch()
+    assert (desk.state.state, desk.state.credential.open()) == (Channel.State.RECONNECT, {"token": "third"})
 
 
 def test_one_channel_in_trouble_does_not_keep_the_other_waiting(
