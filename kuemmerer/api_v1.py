@@ -19,5 +19,5 @@ api = Api(
     ),
     prefix="/api/v1/",
 )
-api.mount([workspace.operations, channels.operations, inbox.operations, publishing.operations])
+api.mount([workspace.operations, channels.operations, *inbox.OPERATIONS, publishing.operations])
 urls = api.guarded_urls

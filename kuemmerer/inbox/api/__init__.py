@@ -1,0 +1,10 @@
+"""The inbox for programs."""
+
+from __future__ import annotations
+
+from kuemmerer.inbox.api import cases, interactions, library, notes, replies
+
+OPERATIONS = [
+    module.operations
+    for module in (cases, notes, replies, interactions, library)  # in the order of the OpenAPI document
+]

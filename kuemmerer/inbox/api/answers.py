@@ -1,0 +1,142 @@
+"""How cases, replies and notes look to programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from kuemmerer.api import paging
+from kuemmerer.api.fields import Answer, Moment, PageInput, PageOf
+from kuemmerer.api.workspace import PersonAnswer
+from kuemmerer.channels.api import AuthorAnswer
+from kuemmerer.inbox.models import Case, Label, Note, Reply
+
+
+class LabelAnswer(Answer):
+    id: int
+    name: str
+    color: int
+
+    @classmethod
+    def of(cls, label: Label) -> LabelAnswer:
+        return cls(id=label.pk, name=label.name, color=label.color)
+
+
+class CaseAnswer(Answer):
+    id: int
+    channel_id: int
+    thread_id: int
+    author: AuthorAnswer
+    status: str
+    kind: str
+    excerpt: str
+    assignee: PersonAnswer | None
+    labels: list[LabelAnswer]
+    opened_at: Moment
+    last_at: Moment = Field(description="When the author last wrote.")
+    unanswered_since: Moment | None
+    due_at: Moment | None
+    overdue: bool
+    snoozed_until: Moment | None
+    answered_at: Moment | None
+    closed_at: Moment | None
+
+    @classmethod
+    def of(cls, case: Case, now: datetime) -> CaseAnswer:
+        return cls(
+            id=case.pk,
+            channel_id=case.channel_id,
+            thread_id=case.thread_id,
+            author=AuthorAnswer.of(case.author),
+            status=case.status,
+            kind=case.kind,
+            excerpt=case.excerpt,
+            assignee=PersonAnswer.of(case.assignee) if case.assignee else None,
+            labels=[LabelAnswer.of(label) for label in case.labels.all()],
+            opened_at=case.opened_at,
+            last_at=case.last_at,
+            unanswered_since=case.unanswered_since,
+            due_at=case.due_at,
+            overdue=case.is_overdue(now),
+            snoozed_until=case.snoozed_until,
+            answered_at=case.answered_at,
+            closed_at=case.closed_at,
+        )
+
+
+class ReplyProblem(Answer):
+    code: str
+    detail: str
+
+
+class ReplyAnswer(Answer):
+    id: int
+    case_id: int
+    interaction_id: int
+    channel_id: int
+    author: PersonAnswer | None
+    text: str
+    state: str = Field(description="pending, sending, delivered, rejected or unknown")
+    needs_person: bool = Field(description="Whether it stands still until somebody decides.")
+    problem: ReplyProblem | None
+    close: bool
+    written_at: Moment
+    attempts: int
+    next_at: Moment | None = Field(description="The next attempt, or the next question whether it arrived.")
+    delivered_at: Moment | None
+    remote_id: str
+    url: str
+
+    @classmethod
+    def of(cls, reply: Reply) -> ReplyAnswer:
+        return cls(
+            id=reply.pk,
+            case_id=reply.case_id,
+            interaction_id=reply.interaction_id,
+            channel_id=reply.channel_id,
+            author=PersonAnswer.of(reply.author) if reply.author else None,
+            text=reply.text,
+            state=reply.state,
+            needs_person=reply.needs_person,
+            problem=ReplyProblem(code=reply.problem, detail=reply.problem_sentence)
+            if reply.problem
+            else None,
+            close=reply.close_after,
+            written_at=reply.written_at,
+            attempts=reply.attempts,
+            next_at=reply.next_at,
+            delivered_at=reply.delivered_at,
+            remote_id=reply.remote_id,
+            url=reply.url,
+        )
+
+
+class NoteAnswer(Answer):
+    id: int
+    case_id: int
+    author: PersonAnswer | None
+    text: str
+    created_at: Moment
+
+    @classmethod
+    def of(cls, note: Note) -> NoteAnswer:
+        return cls(
+            id=note.pk,
+            case_id=note.case_id,
+            author=PersonAnswer.of(note.author) if note.author else None,
+            text=note.text,
+            created_at=note.created_at,
+        )
+
+
+def page_of_replies(case: Case, page: PageInput) -> PageOf[ReplyAnswer]:
+    rows = Reply.objects.filter(case=case).select_related("author")
+    found, following = paging.by_id(rows, page, newest_first=True)
+    return PageOf(items=[ReplyAnswer.of(reply) for reply in found], next=following)
+
+
+def page_of_notes(case: Case, page: PageInput) -> PageOf[NoteAnswer]:
+    rows = Note.objects.filter(case=case).select_related("author")
+    found, following = paging.by_id(rows, page, newest_first=True)
+    return PageOf(items=[NoteAnswer.of(note) for note in found], next=following)

@@ -1,0 +1,202 @@
+"""Lists of cases, one case, and what is done with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from ninja import Query
+from pydantic import Field
+
+from kuemmerer.accounts.access import Actor
+from kuemmerer.api import paging
+from kuemmerer.api.fields import Answer, Id, Input, Moment, PageInput, PageOf
+from kuemmerer.api.operations import ApiRequest, Operations
+from kuemmerer.channels.api import InteractionAnswer
+from kuemmerer.channels.models import Interaction
+from kuemmerer.core import clock
+from kuemmerer.core.errors import Invalid
+from kuemmerer.inbox import cases, conversation, lists, replies
+from kuemmerer.inbox.api.answers import CaseAnswer, NoteAnswer, ReplyAnswer, page_of_notes, page_of_replies
+from kuemmerer.inbox.models import Case
+
+operations = Operations("Inbox")
+
+NEWEST = PageInput(limit=100)
+
+CaseStatus = Literal["open", "waiting", "snoozed", "closed"]
+
+
+class CaseDetail(CaseAnswer):
+    own_interaction_ids: list[int] = Field(description="Which interactions of the thread make up this case.")
+    thread: PageOf[InteractionAnswer] = Field(
+        description="The conversation, the newest first; `next` goes on at `GET /cases/{case_id}/thread`."
+    )
+    replies: list[ReplyAnswer] = Field(description="The newest 100.")
+    notes: list[NoteAnswer] = Field(description="The newest 100.")
+    earlier_cases: list[CaseAnswer] = Field(description="Other cases of the same author, the newest first.")
+    opening: str = Field(description="What the network wants an answer to begin with, such as a mention.")
+    most_units: int | None = Field(description="How long an answer may be, in the network's own units.")
+
+
+def _thread(case: Case, page: PageInput) -> PageOf[InteractionAnswer]:
+    rows = Interaction.objects.filter(thread=case.thread_id, kind__in=conversation.SHOWN_KINDS)
+    found, following = paging.by_time(rows.select_related("author").defer("raw"), page, field="created_at")
+    return PageOf(items=[InteractionAnswer.of(row) for row in found], next=following)
+
+
+def _case(actor: Actor, case_id: int) -> CaseAnswer:
+    return CaseAnswer.of(cases.get(actor=actor, case_id=case_id), clock.now())
+
+
+# --- lists --------------------------------------------------------------------------------------------------
+
+
+class CaseFilter(PageInput):
+    view: lists.View = lists.View.ALL
+    status: CaseStatus | None = None
+    assignee: Annotated[str, Field(pattern=r"^(me|none|[1-9][0-9]{0,17})$")] | None = Field(
+        default=None, description="“me”, “none” or the id of a user; “none” is the view of the unassigned."
+    )
+    channel: Id | None = None
+    label: Id | None = None
+    search: str = Field(default="", max_length=200)
+
+
+class CountsAnswer(Answer):
+    open: int
+    mine: int
+    unassigned: int
+    due: int
+    overdue: int
+
+
+@operations.get("/cases", "inbox.view", PageOf[CaseAnswer])
+def list_cases(request: ApiRequest, wanted: Query[CaseFilter]) -> PageOf[CaseAnswer]:
+    """List cases
+
+    Views: mine, unassigned, due (today), overdue, all. Without a status all but “all” show what is open.
+    Open cases come in the order of their deadlines, all others with the newest words first.
+    """
+    now = clock.now()
+    view, assignee_id = _view_and_assignee(request.actor, wanted)
+    found = lists.case_list(
+        actor=request.actor,
+        view=view,
+        now=now,
+        status=wanted.status,
+        channel_id=wanted.channel,
+        label_id=wanted.label,
+        assignee_id=assignee_id,
+        search=wanted.search.strip(),
+        after=wanted.after or None,
+        limit=wanted.limit,
+    )
+    items = [CaseAnswer.of(case, now) for case in lists.with_relations(found.cases)]
+    return PageOf(items=items, next=found.next)
+
+
+def _view_and_assignee(actor: Actor, wanted: CaseFilter) -> tuple[lists.View, int | None]:
+    if wanted.assignee is None:
+        return wanted.view, None
+    if wanted.assignee == "me":
+        return wanted.view, actor.user.pk
+    if wanted.assignee != "none":
+        return wanted.view, int(wanted.assignee)
+    if wanted.view not in {lists.View.ALL, lists.View.UNASSIGNED}:
+        raise Invalid("assignee=none is a view of its own; leave out `view`.", field="assignee")
+    return lists.View.UNASSIGNED, None
+
+
+@operations.get("/cases/counts", "inbox.view", CountsAnswer)
+def count_cases(request: ApiRequest) -> CountsAnswer:
+    """Count the open cases of each view
+
+    Counted up to 100: that many or more.
+    """
+    now = clock.now()
+    counts = lists.counts(actor=request.actor, now=now)
+    return CountsAnswer(**{view.value: number for view, number in counts.items()})
+
+
+@operations.get("/cases/{int:case_id}", "inbox.view", CaseDetail)
+def get_case(request: ApiRequest, case_id: int) -> CaseDetail:
+    """Get a case with its conversation, replies, notes and author"""
+    now = clock.now()
+    case = cases.get(actor=request.actor, case_id=case_id)
+    own = Interaction.objects.filter(case_interaction__case=case).order_by("created_at", "pk")
+    return CaseDetail(
+        **CaseAnswer.of(case, now).model_dump(),
+        own_interaction_ids=list(own.values_list("pk", flat=True)),
+        thread=_thread(case, NEWEST),
+        replies=list(page_of_replies(case, NEWEST).items),
+        notes=list(page_of_notes(case, NEWEST).items),
+        earlier_cases=[CaseAnswer.of(other, now) for other in conversation.earlier_cases(case)],
+        opening=replies.opening(case),
+        most_units=case.channel.limits.max_units,
+    )
+
+
+@operations.get("/cases/{int:case_id}/thread", "inbox.view", PageOf[InteractionAnswer])
+def list_thread(request: ApiRequest, case_id: int, page: Query[PageInput]) -> PageOf[InteractionAnswer]:
+    """List the conversation of a case, the newest first"""
+    return _thread(cases.get(actor=request.actor, case_id=case_id), page)
+
+
+# --- what is done with a case -------------------------------------------------------------------------------
+
+
+class AssignInput(Input):
+    assignee: Id | Literal["me"] | None = Field(description="The id of a user, “me”, or null for nobody.")
+
+
+class SnoozeInput(Input):
+    until: Moment
+
+
+@operations.post("/cases/{int:case_id}/assign", "inbox.work", CaseAnswer)
+def assign_case(request: ApiRequest, case_id: int, data: AssignInput) -> CaseAnswer:
+    """Make somebody the owner of a case, or nobody"""
+    user_id = request.actor.user.pk if data.assignee == "me" else data.assignee
+    cases.assign(actor=request.actor, case_id=case_id, user_id=user_id, now=clock.now())
+    return _case(request.actor, case_id)
+
+
+@operations.post("/cases/{int:case_id}/close", "inbox.work", CaseAnswer)
+def close_case(request: ApiRequest, case_id: int) -> CaseAnswer:
+    """Close a case
+
+    New words of its author open it again. While an answer is on its way it cannot be closed (409).
+    """
+    cases.close(actor=request.actor, case_id=case_id, now=clock.now())
+    return _case(request.actor, case_id)
+
+
+@operations.post("/cases/{int:case_id}/reopen", "inbox.work", CaseAnswer)
+def reopen_case(request: ApiRequest, case_id: int) -> CaseAnswer:
+    """Open a case again, with a deadline from now on"""
+    cases.reopen(actor=request.actor, case_id=case_id, now=clock.now())
+    return _case(request.actor, case_id)
+
+
+@operations.post("/cases/{int:case_id}/snooze", "inbox.work", CaseAnswer)
+def snooze_case(request: ApiRequest, case_id: int, data: SnoozeInput) -> CaseAnswer:
+    """Put a case aside until a moment
+
+    New words of its author bring it back sooner.
+    """
+    cases.snooze(actor=request.actor, case_id=case_id, until=data.until, now=clock.now())
+    return _case(request.actor, case_id)
+
+
+@operations.put("/cases/{int:case_id}/labels/{int:label_id}", "inbox.work", CaseAnswer)
+def label_case(request: ApiRequest, case_id: int, label_id: int) -> CaseAnswer:
+    """Put a label on a case"""
+    cases.label(actor=request.actor, case_id=case_id, label_id=label_id, on=True, now=clock.now())
+    return _case(request.actor, case_id)
+
+
+@operations.delete("/cases/{int:case_id}/labels/{int:label_id}", "inbox.work", CaseAnswer)
+def unlabel_case(request: ApiRequest, case_id: int, label_id: int) -> CaseAnswer:
+    """Take a label off a case"""
+    cases.label(actor=request.actor, case_id=case_id, label_id=label_id, on=False, now=clock.now())
+    return _case(request.actor, case_id)
