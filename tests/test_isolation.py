@@ -53,7 +53,7 @@ def house(folder: Path, mark: str) -> House:
     me, now = desk.actor, desk.now()
     Channel.objects.filter(pk=desk.channel.pk).update(name=f"{mark} Kanal")
     uid, case = desk.asked(f"{mark} Frage")
-    reply = desk.reply(case, f"{mark} Antwort")
+    reply = desk.reply(case, f"{mark} Antwort", key=f"{mark} Kennung")
     label = library.save_label(actor=me, name=f"{mark} Etikett", color=1, now=now)
     cases.label(actor=me, case_id=case.pk, label_id=label.pk, on=True, now=now)
     saved = library.save_reply(actor=me, name=f"{mark} Text", text=f"{mark} Hallo", now=now)

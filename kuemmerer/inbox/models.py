@@ -151,6 +151,25 @@ class Reply(Delivery):
         cases.answered(case_id=self.case_id, written_at=self.written_at, close=self.close_after, now=now)
 
 
+class ReplyKey(models.Model):
+    """What a caller names a reply by, so that the same request twice writes one. It stays when the reply is
+    withdrawn.
+
+    Not the key of the delivery: that one changes when a refused reply is sent again.
+    """
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="reply_keys", db_index=False)
+    key = models.CharField(max_length=255)
+    content = models.CharField(max_length=64, help_text="hash of what was asked for")
+    reply = models.OneToOneField(Reply, models.SET_NULL, null=True, related_name="caller_key")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "key"], name="one_reply_per_key")]
+
+    def __str__(self) -> str:
+        return f"key {self.key} of reply {self.reply_id}"
+
+
 class Note(models.Model):
     """An internal comment; it never leaves the house."""
 

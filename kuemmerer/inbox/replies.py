@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
@@ -13,7 +15,7 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
-from kuemmerer.inbox.models import Case, Reply
+from kuemmerer.inbox.models import Case, Reply, ReplyKey
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks.base import Draft
 from kuemmerer.networks.errors import NetworkError
@@ -53,10 +55,14 @@ def write(
 ) -> Reply:
     """Answer a case; the reply is sent as soon as the transaction is committed.
 
-    `key` (32 hexadecimal digits) makes the call repeatable: the same key twice is one reply.
-    Raises Invalid (empty, too long), Conflict (channel cannot answer), NotFound, Forbidden.
+    `key` (any text) makes the call repeatable: the same key twice on one case is one reply, whatever became
+    of it meanwhile.
+    Raises Invalid (empty, too long), Conflict (channel cannot answer; `key` was used for something else, or
+    its reply was withdrawn), NotFound, Forbidden.
     """
     actor.need("inbox.reply")
+    key = _checked_key(key)
+    content = _content(text, interaction_id, close)
     case = (
         Case.objects.select_for_update(of=("self",))
         .select_related("channel")
@@ -66,7 +72,7 @@ def write(
     if case is None:
         raise NotFound(_("This case does not exist (any more)."))
     # Behind the lock of the case: of two calls at once the later one finds what the first has written.
-    if key and (known := Reply.objects.filter(case=case, key=key).first()):
+    if key and (known := _written(case, key, content)):
         return known
     if not case.channel.connector.can.reply:
         raise Conflict(_("This network takes no answers."))
@@ -74,22 +80,19 @@ def write(
         raise Conflict(_("This channel was disconnected. Connect it again to answer."))
     interaction = _interaction(case, interaction_id)
     text = checked_text(case.channel, interaction, text, now)
-    try:
-        with transaction.atomic():
-            reply = Reply.objects.create(
-                workspace_id=case.workspace_id,
-                channel=case.channel,
-                case=case,
-                interaction=interaction,
-                author=actor.user,
-                text=text,
-                close_after=close,
-                written_at=now,
-                next_at=now,
-                key=_checked_key(key) if key else new_key(),
-            )
-    except IntegrityError as error:
-        raise Conflict(_("This answer was sent already.")) from error
+    reply = Reply.objects.create(
+        workspace_id=case.workspace_id,
+        channel=case.channel,
+        case=case,
+        interaction=interaction,
+        author=actor.user,
+        text=text,
+        close_after=close,
+        written_at=now,
+        next_at=now,
+    )
+    if key:
+        ReplyKey.objects.create(case=case, key=key, content=content, reply=reply)
     if case.assignee_id is None:
         case.assignee = actor.user
         case.save(update_fields=["assignee"])
@@ -106,9 +109,39 @@ def write(
 
 
 def _checked_key(key: str) -> str:
-    if len(key) != 32 or any(c not in "0123456789abcdef" for c in key):
-        raise Invalid(_("The key must have 32 hexadecimal digits."), field="key")
+    key = storable(key)
+    if len(key) > 255:
+        raise Invalid(_("The key may have at most 255 characters."), field="key")
     return key
+
+
+def _content(text: str, interaction_id: int | None, close: bool) -> str:
+    """What tells a repetition from something else under the same key."""
+    return hashlib.sha256(json.dumps([text, interaction_id, close]).encode()).hexdigest()
+
+
+def _written(case: Case, key: str, content: str) -> Reply | None:
+    """The reply that was written with this key. Raises Conflict if it cannot be the same one."""
+    found = ReplyKey.objects.select_related("reply__author").filter(case=case, key=key).first()
+    if found is None:
+        return None
+    if found.content != content:
+        raise Conflict(
+            _(
+                "This repeats an answer that was written before, but differs from it. "
+                "If it is another answer, send it as a new one."
+            ),
+            code="key_reused",
+        )
+    if found.reply is None:
+        raise Conflict(
+            _(
+                "This answer was written before and has been withdrawn. "
+                "To write it once more, send it as a new one."
+            ),
+            code="withdrawn",
+        )
+    return found.reply
 
 
 def _interaction(case: Case, interaction_id: int | None) -> Interaction:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from ninja import Header, Query
@@ -50,7 +49,10 @@ def write_reply(
             default=None,
             alias="Idempotency-Key",
             max_length=255,
-            description="Any text. The same key twice on one case is one answer: a request may be repeated.",
+            description=(
+                "Any text. The same key twice on one case is one answer: a request may be repeated. "
+                "With other content, or when the answer was withdrawn, it is refused (409)."
+            ),
         ),
     ] = None,
 ) -> ReplyAnswer:
@@ -64,17 +66,10 @@ def write_reply(
         text=data.text,
         interaction_id=data.interaction,
         close=data.close,
-        key=_key(case_id, idempotency_key),
+        key=idempotency_key or "",
         now=clock.now(),
     )
     return ReplyAnswer.of(reply)
-
-
-def _key(case_id: int, idempotency_key: str | None) -> str:
-    """The delivery key for a client's key: of the form that networks take, never the same for two cases."""
-    if not idempotency_key:
-        return ""
-    return hashlib.sha256(f"{case_id}:{idempotency_key}".encode()).hexdigest()[:32]
 
 
 @operations.get("/replies/{int:reply_id}", "inbox.view", ReplyAnswer)

@@ -130,6 +130,21 @@ def test_the_same_idempotency_key_twice_is_one_answer(desk: Program) -> None:
     assert desk.post(path, {"text": "Yes!"}, **{"Idempotency-Key": "order 67"})["id"] != first["id"]
 
 
+def test_an_idempotency_key_that_cannot_mean_the_same_answer_is_refused_with_a_sentence(
+    desk: Program,
+) -> None:
+    path, key = f"/cases/{one_case(desk)['id']}/replies", {"Idempotency-Key": "order 66"}
+    first = desk.post(path, {"text": "Yes!"}, **key)
+    assert desk.post(path, {"text": "Yes!"}, **key) == first
+    problem = desk.post(path, {"text": "No!"}, status=409, **key)
+    assert (problem["code"], problem["title"]) == ("key_reused", "Conflict")
+    assert "differs from it" in problem["detail"]
+    desk.delete(f"/replies/{first['id']}")
+    problem = desk.post(path, {"text": "Yes!"}, status=409, **key)
+    assert problem["code"] == "withdrawn"
+    assert not Reply.objects.exists()
+
+
 def test_the_same_idempotency_key_on_two_cases_is_two_answers(desk: Program) -> None:
     comments(desk, 1, 2)
     one, two = desk.get("/cases")["items"]

@@ -11,12 +11,12 @@ from django.db import connection
 
 from kuemmerer.accounts.access import PERMISSIONS, Actor
 from kuemmerer.accounts.models import Role
-from kuemmerer.channels import interactions, sync
+from kuemmerer.channels import connections, interactions, sync
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
 from kuemmerer.core.models import AuditRecord
 from kuemmerer.inbox import cases, library, moderation, replies, sweeps
-from kuemmerer.inbox.models import Case, Note, Reply, Status
+from kuemmerer.inbox.models import Case, Note, Reply, ReplyKey, Status
 from kuemmerer.networks.base import Action, Item, Kind, Person
 from kuemmerer.networks.base import Status as Shown
 from kuemmerer.networks.demo import Demo
@@ -514,30 +514,79 @@ def test_each_operation_is_only_for_the_roles_that_may(desk: Desk, role: str, pe
 
 def test_the_same_key_twice_is_one_reply(desk: Desk) -> None:
     uid, case = desk.asked()
-    key = "0123456789abcdef" * 2
-    first, second = desk.reply(case, key=key), desk.reply(case, "Etwas anderes", key=key)
+    first, second = desk.reply(case, key="mine"), desk.reply(case, key="mine")
     assert first == second
     desk.deliver()
-    assert desk.reply(case, key=key) == first
+    assert desk.reply(case, key="mine") == first
     desk.deliver()
     assert desk.answers(uid) == ["Bis 18 Uhr."]
+
+
+def test_the_same_key_is_one_reply_also_when_a_person_has_sent_it_again_with_another_text(desk: Desk) -> None:
+    uid, case = desk.asked()
+    first = desk.reply(case, key="mine")
+    desk.village.fault("rejected")
+    desk.deliver()
+    replies.send_again(actor=desk.actor, reply_id=first.pk, text="Bis 19 Uhr.", now=desk.now())
+    assert desk.reply(case, key="mine") == first
+    desk.deliver()
+    assert desk.reply(case, key="mine") == first
+    desk.deliver()
+    assert desk.answers(uid) == ["Bis 19 Uhr."]
+
+
+def test_a_key_whose_reply_was_withdrawn_writes_no_second_one(desk: Desk) -> None:
+    uid, case = desk.asked()
+    first = desk.reply(case, key="mine")
+    replies.withdraw(actor=desk.actor, reply_id=first.pk, now=desk.now())
+    with pytest.raises(Conflict) as refused:
+        desk.reply(case, key="mine")
+    assert refused.value.code == "withdrawn"
+    desk.deliver()
+    assert desk.answers(uid) == []
+    desk.reply(case, key="another")
+    desk.deliver()
+    assert desk.answers(uid) == ["Bis 18 Uhr."]
+
+
+@pytest.mark.parametrize("more", [{"text": "Etwas anderes"}, {"close": True}, {"interaction_id": "its own"}])
+def test_a_key_that_is_used_for_something_else_is_refused(desk: Desk, more: dict[str, Any]) -> None:
+    uid, case = desk.asked()
+    if "interaction_id" in more:
+        more = {"interaction_id": desk.interaction(uid).pk}
+    desk.reply(case, key="mine")
+    with pytest.raises(Conflict) as refused:
+        desk.reply(case, key="mine", **more)
+    assert refused.value.code == "key_reused"
+    assert Reply.objects.count() == 1
+
+
+def test_a_key_that_wrote_nothing_may_be_used_again(desk: Desk) -> None:
+    _, case = desk.asked()
+    with pytest.raises(Invalid):
+        desk.reply(case, "", key="mine")
+    assert desk.reply(case, key="mine").text == "Bis 18 Uhr."
 
 
 def test_a_key_belongs_to_one_case(desk: Desk) -> None:
     _, case = desk.asked()
     _, other = desk.asked(by="bert")
-    key = "f" * 32
-    desk.reply(case, key=key)
-    with pytest.raises(Conflict):
-        desk.reply(other, key=key)
-    assert Reply.objects.count() == 1
+    assert desk.reply(case, key="mine") != desk.reply(other, key="mine")
 
 
-@pytest.mark.parametrize("key", ["short", "g" * 32, "A" * 32, "0" * 33])
-def test_a_key_has_32_hexadecimal_digits(desk: Desk, key: str) -> None:
+def test_a_key_has_255_characters_at_most(desk: Desk) -> None:
     _, case = desk.asked()
-    with pytest.raises(Invalid):
-        desk.reply(case, key=key)
+    with pytest.raises(Invalid) as refused:
+        desk.reply(case, key="x" * 256)
+    assert refused.value.field == "key"
+    assert desk.reply(case, key="x" * 254 + "\x00") == desk.reply(case, key="x" * 254)
+
+
+def test_keys_go_with_their_channel(desk: Desk) -> None:
+    _, case = desk.asked()
+    desk.reply(case, key="mine")
+    connections.disconnect(actor=desk.actor, channel_id=desk.channel.pk, erase=True, now=desk.now())
+    assert not ReplyKey.objects.exists()
 
 
 @pytest.mark.parametrize("text", ["", " \r\n ", "\x00\x00", "x" * 501])
