@@ -130,6 +130,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = None
 # Files are served from where the package has them: no collecting, no build step between clone and first page.
 WHITENOISE_USE_FINDERS = True
+# What browsers ask for without having been told of it: /favicon.ico.
+WHITENOISE_ROOT = Path(__file__).parent / "web" / "root"
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_MAX_AGE = 3600
 
