@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.core.errors import Conflict, Invalid, NotFound
+from kuemmerer.core.errors import Conflict, Invalid, Message, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
 from kuemmerer.inbox.models import Case, Label, SavedReply
@@ -24,6 +25,9 @@ VARIABLES = {
 _VARIABLE = re.compile(r"\{(\w*)\}")
 
 
+Entry = TypeVar("Entry", Label, SavedReply)
+
+
 @transaction.atomic
 def save_label(*, actor: Actor, name: str, color: int, now: datetime, label_id: int | None = None) -> Label:
     """Make or change a label. Raises Invalid, Conflict (name taken), NotFound, Forbidden."""
@@ -33,37 +37,17 @@ def save_label(*, actor: Actor, name: str, color: int, now: datetime, label_id: 
         raise Invalid(_("A label needs a name of at most 40 characters."), field="name")
     if not 0 <= color < COLORS:
         raise Invalid(_("There is no such colour."), field="color")
-    if Label.objects.filter(workspace=actor.workspace, name__iexact=name).exclude(pk=label_id or 0).exists():
-        raise Conflict(_("There is a label of this name already."), field="name")
-    label = Label(workspace=actor.workspace) if label_id is None else _label(actor, label_id)
+    label = Label(workspace=actor.workspace) if label_id is None else _get(Label, actor, label_id)
     label.name, label.color = name, color
-    label.save()
-    record(
-        workspace_id=actor.workspace.pk, actor=actor.label, verb="saved", subject=label, now=now, name=name
-    )
-    return label
-
-
-def _label(actor: Actor, label_id: int) -> Label:
-    label = Label.objects.filter(workspace=actor.workspace, pk=label_id).first()
-    if label is None:
-        raise NotFound
+    _save(label, actor, now, taken=_("There is a label of this name already."))
     return label
 
 
 @transaction.atomic
 def delete_label(*, actor: Actor, label_id: int, now: datetime) -> None:
+    """Delete a label and take it off all cases. Raises NotFound, Forbidden."""
     actor.need("inbox.configure")
-    label = _label(actor, label_id)
-    record(
-        workspace_id=actor.workspace.pk,
-        actor=actor.label,
-        verb="deleted",
-        subject=label,
-        now=now,
-        name=label.name,
-    )
-    label.delete()
+    _delete(_get(Label, actor, label_id), actor, now)
 
 
 @transaction.atomic
@@ -71,7 +55,7 @@ def save_reply(
     *, actor: Actor, name: str, text: str, now: datetime, language: str = "", reply_id: int | None = None
 ) -> SavedReply:
     """Make or change a saved reply. Raises Invalid (empty, unknown variable), Conflict (name taken),
-    NotFound.
+    NotFound, Forbidden.
     """
     actor.need("inbox.configure")
     name, text = " ".join(storable(name).split()), storable(text).replace("\r\n", "\n").strip()
@@ -82,42 +66,54 @@ def save_reply(
     unknown = sorted({match for match in _VARIABLE.findall(text) if match not in VARIABLES})
     if unknown:
         raise Invalid(_("There is no variable {%(name)s}.") % {"name": unknown[0]}, field="text")
-    if (
-        SavedReply.objects.filter(workspace=actor.workspace, name__iexact=name)
-        .exclude(pk=reply_id or 0)
-        .exists()
-    ):
-        raise Conflict(_("There is a saved reply of this name already."), field="name")
     saved = SavedReply(workspace=actor.workspace) if reply_id is None else saved_reply(actor, reply_id)
     saved.name, saved.text, saved.language = name, text, language[:5]
-    saved.save()
-    record(
-        workspace_id=actor.workspace.pk, actor=actor.label, verb="saved", subject=saved, now=now, name=name
-    )
-    return saved
-
-
-def saved_reply(actor: Actor, reply_id: int) -> SavedReply:
-    """A saved reply of the workspace. Raises NotFound."""
-    saved = SavedReply.objects.filter(workspace=actor.workspace, pk=reply_id).first()
-    if saved is None:
-        raise NotFound
+    _save(saved, actor, now, taken=_("There is a saved reply of this name already."))
     return saved
 
 
 @transaction.atomic
 def delete_reply(*, actor: Actor, reply_id: int, now: datetime) -> None:
+    """Delete a saved reply. Raises NotFound, Forbidden."""
     actor.need("inbox.configure")
-    saved = saved_reply(actor, reply_id)
+    _delete(saved_reply(actor, reply_id), actor, now)
+
+
+def saved_reply(actor: Actor, reply_id: int) -> SavedReply:
+    """A saved reply of the workspace. Raises NotFound."""
+    return _get(SavedReply, actor, reply_id)
+
+
+def _get(model: type[Entry], actor: Actor, pk: int) -> Entry:
+    found = model._default_manager.filter(workspace=actor.workspace, pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _save(entry: Label | SavedReply, actor: Actor, now: datetime, *, taken: Message) -> None:
+    """Store what was filled in. Raises Conflict with the sentence `taken` if another one has the name."""
+    same = type(entry)._default_manager.filter(workspace=actor.workspace, name__iexact=entry.name)
+    if same.exclude(pk=entry.pk).exists():
+        raise Conflict(taken, field="name")
+    entry.save()
+    _record("saved", entry, actor, now)
+
+
+def _delete(entry: Label | SavedReply, actor: Actor, now: datetime) -> None:
+    _record("deleted", entry, actor, now)
+    entry.delete()
+
+
+def _record(verb: str, entry: Label | SavedReply, actor: Actor, now: datetime) -> None:
     record(
         workspace_id=actor.workspace.pk,
         actor=actor.label,
-        verb="deleted",
-        subject=saved,
+        verb=verb,
+        subject=entry,
         now=now,
-        name=saved.name,
+        name=entry.name,
     )
-    saved.delete()
 
 
 def filled_in(*, actor: Actor, saved: SavedReply, case: Case) -> str:

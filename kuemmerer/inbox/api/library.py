@@ -22,7 +22,7 @@ operations = Operations("Inbox")
 
 class LabelInput(Input):
     name: str
-    color: int = Field(default=0, description="The number of one of eight chip colours, 0 to 7.")
+    color: int = Field(default=0, description="The number of one of seven chip colours, 0 to 6.")
 
 
 class LabelChange(Input):

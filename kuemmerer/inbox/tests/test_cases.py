@@ -782,4 +782,23 @@ def test_names_of_labels_and_saved_replies_are_taken_once_in_a_workspace(desk: D
     other = actor()
     library.save_label(actor=other, name="Lob", color=1, now=desk.now())
     with pytest.raises(Invalid):
-        library.save_label(actor=desk.actor, name="Bunt", color=8, now=desk.now())
+        library.save_label(actor=desk.actor, name="Bunt", color=library.COLORS, now=desk.now())
+
+
+def test_labels_and_saved_replies_keep_their_name_when_changed_and_leave_a_trace(desk: Desk) -> None:
+    me, now = desk.actor, desk.now()
+    label = library.save_label(actor=me, name="Lob", color=1, now=now)
+    library.save_label(actor=me, name="Lob", color=2, now=now, label_id=label.pk)
+    assert fresh(label).color == 2
+    saved = library.save_reply(actor=me, name="Gruß", text="Hallo", now=now)
+    library.save_reply(actor=me, name="Gruß", text="Servus", now=now, reply_id=saved.pk)
+    assert fresh(saved).text == "Servus"
+    library.delete_label(actor=me, label_id=label.pk, now=now)
+    library.delete_reply(actor=me, reply_id=saved.pk, now=now)
+    trace = AuditRecord.objects.filter(subject_type__in=["label", "savedreply"]).order_by("pk")
+    assert [(row.verb, row.details["name"]) for row in trace] == [
+        *[("saved", "Lob")] * 2,
+        *[("saved", "Gruß")] * 2,
+        ("deleted", "Lob"),
+        ("deleted", "Gruß"),
+    ]
