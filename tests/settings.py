@@ -2,10 +2,15 @@
 sweeps).
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("KUEMMERER_DATA", tempfile.mkdtemp(prefix="kuemmerer-test-"))
+if "KUEMMERER_DATA" not in os.environ:
+    # Test processes that this one starts use it too, each with a database of its own.
+    os.environ["KUEMMERER_DATA"] = tempfile.mkdtemp(prefix="kuemmerer-test-")
+    atexit.register(shutil.rmtree, os.environ["KUEMMERER_DATA"], ignore_errors=True)
 os.environ.setdefault("KUEMMERER_ALLOW_PRIVATE_ADDRESSES", "yes")
 if url := os.environ.get("KUEMMERER_TEST_DATABASE_URL"):
     os.environ["KUEMMERER_DATABASE_URL"] = url
@@ -21,7 +26,7 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
 TASKS = {
     "default": {
         "BACKEND": "django_tasks.backends.dummy.DummyBackend",
-        "QUEUES": ["default", "sync", "delivery"],
+        "QUEUES": ["default", "sync", "delivery", "notify"],
     }
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
