@@ -71,6 +71,7 @@ class Visitor:
         self.opens_the_form_of(network)
         for name, value in values.items():
             field = self.page.locator(f"[name={name}]")
+            field.wait_for(state="attached")
             if not field.is_visible():  # behind "with a token instead"
                 self.page.locator("details", has=field).locator("summary").click()
             field.fill(value)
