@@ -7,7 +7,9 @@ connector and every answer of the world, and the same suite later runs on that r
 
 from __future__ import annotations
 
+import functools
 import secrets
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +18,12 @@ from typing import Any
 import httpx
 
 from kuemmerer.networks.base import Action, Capabilities, Connector, Kind
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for all worlds: reading the certificates takes longer than most tests."""
+    return ssl.create_default_context()
 
 
 class World:
@@ -112,7 +120,7 @@ class World:
 
     def transport(self) -> httpx.BaseTransport:
         """What carries the connector's requests to the server. Here the recorder listens."""
-        return httpx.HTTPTransport(trust_env=False)
+        return httpx.HTTPTransport(trust_env=False, verify=_tls())
 
     def at_address(self, address: str) -> Mapping[str, str] | None:
         """`values` with another server's address; None where the login has no address."""

@@ -16,6 +16,7 @@ import random
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from typing import TypeVar
 import httpx
 
 __all__ = [
+    "TLS",
     "Missing",
     "Process",
     "cache_dir",
@@ -39,6 +41,8 @@ __all__ = [
 T = TypeVar("T")
 
 KEEPER = Path(__file__).with_name("_keeper.py")
+TLS = ssl.create_default_context()
+"""One for all clients: reading the certificates anew takes longer than most calls do."""
 
 
 class Missing(Exception):
@@ -81,6 +85,7 @@ def client(base_url: str = "", *, token: str | None = None, timeout: float = 15.
         headers={"Authorization": f"Bearer {token}"} if token else {},
         timeout=timeout,
         trust_env=False,
+        verify=TLS,
         limits=httpx.Limits(max_keepalive_connections=0),
     )
 
