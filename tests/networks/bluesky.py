@@ -14,7 +14,7 @@ import httpx
 from kuemmerer.networks.base import Status
 from kuemmerer.networks.bluesky import Bluesky
 from kuemmerer.networks.world import World
-from tests.servers import bluesky
+from tests.servers import TLS, bluesky
 
 POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
 
@@ -32,11 +32,27 @@ class BlueskyWorld(World):
     def __init__(self, server: bluesky.Server) -> None:
         mark = secrets.token_hex(4)
         desk, stranger = server.person(f"desk{mark}"), server.person(f"guest{mark}")
-        self.server = dataclasses.replace(server, desk=desk, stranger=stranger)
+        self._server = dataclasses.replace(server, desk=desk, stranger=stranger)
+        self.used = False
         self.connector = Bluesky()
         self.values = {"handle": desk.handle, "password": desk.app_password, "server": server.pds_url}
         self.handle, self.stranger = desk.handle, stranger.handle
         self._start = ""
+
+    @property
+    def server(self) -> bluesky.Server:
+        self.used = True
+        return self._server
+
+    def transport(self) -> httpx.BaseTransport:
+        world = self
+
+        class Noticed(httpx.HTTPTransport):
+            def handle_request(self, request: httpx.Request) -> httpx.Response:
+                world.used = True
+                return super().handle_request(request)
+
+        return Noticed(trust_env=False, verify=TLS)
 
     def start(self) -> str:
         self._start = self.server.desk.writes(POST, text="Guten Morgen!")
@@ -109,4 +125,13 @@ class BlueskyWorld(World):
 @contextmanager
 def servers(folder: Path) -> Iterator[Callable[[], World]]:
     with bluesky.run(folder) as server:
-        yield lambda: BlueskyWorld(server)
+        world: BlueskyWorld | None = None
+
+        def make() -> World:
+            # Accounts take long to make. Who did not touch theirs leaves them to the next test.
+            nonlocal world
+            if world is None or world.used:
+                world = BlueskyWorld(server)
+            return world
+
+        yield make
