@@ -11,6 +11,7 @@ process ends by its own pid.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -90,7 +91,7 @@ class Api:
 
         def look() -> dict[str, Any] | None:
             nonlocal asked
-            if time.monotonic() - asked > 5:
+            if time.monotonic() - asked > 2:
                 self.sync(channel)
                 asked = time.monotonic()
             return next((one for one in self.interactions(channel) if one["remote_id"] == remote_id), None)
@@ -143,8 +144,14 @@ class Seed:
 
     @classmethod
     def make(cls, folder: Path) -> Seed:
-        data = folder / "data"
-        return cls(data, create_user(environment(data)))
+        """In that folder, unless another test process has made it there already."""
+        data, token = folder / "data", folder / "token"
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not token.exists():
+                token.write_text(create_user(environment(data)))
+        return cls(data, token.read_text())
 
 
 def environment(data: Path, **more: str) -> dict[str, str]:
