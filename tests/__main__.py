@@ -19,7 +19,11 @@ from tests.servers import Missing
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = os.environ.get("KUEMMERER_TEST_SHARED") or str(ROOT.parent / "shared")
-PYTEST = ["-m", "pytest", "-q", "-ra", "--no-header", "-n", "2", "--dist", "loadgroup"]
+PYTEST = ["-m", "pytest", "-q", "-ra", "--no-header", "-o", "tmp_path_retention_policy=failed"]
+QUICK = [*PYTEST, "-n", "2", "--dist", "worksteal", "-m", "not servers and not browser"]
+WAITING = 6
+"""Processes for the tests with servers and browsers, which wait more than they compute."""
+REAL = [*PYTEST, "-n", str(WAITING), "--dist", "loadgroup", "-m", "servers or browser"]
 LEFT_OUT: list[str] = []
 
 
@@ -56,7 +60,7 @@ def check() -> bool:
 
 
 def unit() -> bool:
-    return run(*PYTEST, "-m", "not servers and not browser")
+    return run(*QUICK)
 
 
 def postgres() -> bool:
@@ -66,20 +70,14 @@ def postgres() -> bool:
         with tempfile.TemporaryDirectory() as folder, server.run(Path(folder)) as database:
             # Connectors know no database: what is told of them on SQLite holds here too.
             without = ["--ignore", "kuemmerer/networks", "--ignore", "tests/networks"]
-            return run(
-                *PYTEST,
-                *without,
-                "-m",
-                "not servers and not browser",
-                KUEMMERER_TEST_DATABASE_URL=database.url,
-            )
+            return run(*QUICK, *without, KUEMMERER_TEST_DATABASE_URL=database.url)
     except Missing as missing:
         LEFT_OUT.append(f"PostgreSQL: {missing}")
         return True
 
 
 def servers() -> bool:
-    return run(*PYTEST, "-m", "servers or browser")
+    return run(*REAL, "tests")
 
 
 STAGES: dict[str, Callable[[], bool]] = {

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from kuemmerer.networks.world import World
 from tests.desk import Desk, Seed
 from tests.networks import bluesky, mastodon, wordpress
 from tests.servers import Missing
+from tests.spread import Spread, in_order
 
 WORLDS = {
     "wordpress": wordpress.servers,
@@ -62,15 +64,28 @@ def world(servers: Servers, request: pytest.FixtureRequest) -> World:
 
 
 def on(*names: str) -> pytest.MarkDecorator:
-    """Run the test on each of these servers; ``--dist loadgroup`` keeps a server to one process."""
-    params = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-    return pytest.mark.parametrize("world", params, indirect=True)
+    """Run the test on each of these servers."""
+    return pytest.mark.parametrize("world", names, indirect=True)
 
 
 @pytest.fixture(scope="session")
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Seed:
     """A desk that was set up once; each test copies its data folder."""
-    return Seed.make(tmp_path_factory.mktemp("seed"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder above is common to all processes of the run
+        folder = folder.parent
+    return Seed.make(folder / "seed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if getattr(config.option, "loadgroup", False):  # in a process of such a run
+        items[:] = in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return Spread(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 # ---- without a server: on a person's machine left out with the reason, in CI a failure

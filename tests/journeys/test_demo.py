@@ -12,12 +12,7 @@ from tests.desk import Desk
 from tests.journeys.conftest import Open
 from tests.journeys.visitor import MILLISECONDS, Visitor
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.xdist_group("demo"),
-]
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.slow]
 
 LIVE = "Gerade angeschnitten. Das Geräusch allein"
 """What somebody in the demo's story comments twenty seconds after the company was founded."""

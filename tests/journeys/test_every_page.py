@@ -14,12 +14,7 @@ from tests.journeys.conftest import Open
 from tests.journeys.places import addresses, known_parts_of_the_demo
 from tests.journeys.visitor import MILLISECONDS, Visitor
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.xdist_group("demo"),
-]
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.slow]
 
 PHONE = {"width": 360, "height": 740}
 BEFORE_LOGIN = ("accounts/login/", "accounts/password/reset/", "invitation/no-such-token/", "no-such-page/")
