@@ -13,7 +13,7 @@ from kuemmerer.core.errors import Forbidden, NotFound
 _GUEST = frozenset({"inbox.view", "inbox.note", "channels.view", "ideas.view"})
 _AUTHOR = _GUEST | {"ideas.edit"}
 _AGENT = _AUTHOR | {"inbox.work", "inbox.reply", "inbox.moderate"}
-_MANAGER = _AGENT | {"inbox.configure", "channels.manage", "members.manage", "tokens.manage"}
+_MANAGER = _AGENT | {"inbox.configure", "channels.manage", "members.manage", "teams.manage", "tokens.manage"}
 _OWNER = _MANAGER | {"workspace.manage", "owners.manage"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
@@ -10,6 +11,11 @@ from kuemmerer.core.errors import Invalid
 
 Spans = list[list[str]]
 Hours = dict[str, Spans]
+"""Weekday ("0" is Monday) → spans of local time."""
+ClosedDays = Sequence[Mapping[str, str]]
+"""Closed times: `first` and `last` day ("2026-12-27", or "12-27" for each year) and a `name`."""
+HalfDays = Mapping[str, str]
+"""Days ("12-24" for each year, or "2026-05-15") → the local time at which the house closes."""
 
 MOST_SPANS = 3
 """A day: morning, afternoon, evening."""

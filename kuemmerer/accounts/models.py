@@ -60,25 +60,40 @@ def default_hours() -> dict[str, list[list[str]]]:
     return {str(day): [["09:00", "17:00"]] for day in range(5)}
 
 
-class Workspace(models.Model):
+def default_half_days() -> dict[str, str]:
+    """Christmas Eve and New Year's Eve end at noon, as most contracts have it."""
+    return {"12-24": "12:00", "12-31": "12:00"}
+
+
+class Calendared(models.Model):
+    """Something with business hours of its own; `Calendar.of` counts with them."""
+
+    country = models.CharField(_("country"), max_length=2, choices=Country, default=Country.GERMANY)
+    region = models.CharField(_("Bundesland, Land or canton"), max_length=6, blank=True, default="")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Berlin")
+    hours = models.JSONField(default=default_hours)
+    closed_days = models.JSONField(default=list)
+    half_days = models.JSONField(default=default_half_days)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+
+class Workspace(Calendared):
     """One company; the tenant."""
 
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(unique=True, max_length=60)
-    country = models.CharField(_("country"), max_length=2, choices=Country, default=Country.GERMANY)
-    region = models.CharField(_("Bundesland, Land or canton"), max_length=6, blank=True, default="")
-    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Berlin")
     language = models.CharField(_("language"), max_length=5, default="de")
-    hours = models.JSONField(default=default_hours)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def zone(self) -> zoneinfo.ZoneInfo:
-        return zoneinfo.ZoneInfo(self.time_zone)
 
 
 class Role(models.TextChoices):
@@ -102,6 +117,48 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"
+
+
+class Team(Calendared):
+    """Members who look after the same cases. Its own calendar counts only with `own_calendar`."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="teams")
+    name = models.CharField(_("name"), max_length=60)
+    members = models.ManyToManyField(Membership, related_name="teams")
+    own_calendar = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_team_per_name")]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Absence(models.Model):
+    """Days on which a member is away, the last one included, and who stands in."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="absences")
+    first_day = models.DateField(_("first day"))
+    last_day = models.DateField(_("last day"))
+    deputy = models.ForeignKey(
+        Membership, models.SET_NULL, null=True, blank=True, related_name="stands_in_for"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(first_day__lte=models.F("last_day")), name="absence_begins_first"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deputy=None) | ~models.Q(deputy=models.F("membership")),
+                name="nobody_stands_in_for_himself",
+            ),
+        ]
+        ordering = ["first_day"]
+
+    def __str__(self) -> str:
+        return f"{self.membership}: {self.first_day}–{self.last_day}"
 
 
 def new_token(prefix: str) -> tuple[str, str]:

@@ -17,10 +17,9 @@ from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.hours import Hours, checked_hours
+from kuemmerer.accounts.calendar_settings import CalendarSettings, checked_place
 from kuemmerer.accounts.models import (
     ApiToken,
-    Country,
     Invitation,
     Membership,
     Role,
@@ -29,7 +28,6 @@ from kuemmerer.accounts.models import (
     hash_token,
     new_token,
 )
-from kuemmerer.accounts.regions import regions, time_zones
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 
@@ -64,7 +62,7 @@ def found(
         language=_language(language),
         is_demo=is_demo,
         created_at=now,
-        **_place(country, region, time_zone),
+        **checked_place(country, region, time_zone),
     )
     workspace.save()
     membership = Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER, created_at=now)
@@ -73,37 +71,20 @@ def found(
 
 
 @transaction.atomic
-def change(
-    *,
-    actor: Actor,
-    name: str,
-    country: str,
-    region: str,
-    time_zone: str,
-    language: str,
-    hours: Hours,
-    now: datetime,
-) -> Workspace:
-    """Change the workspace's name, place, language and business hours. Raises Invalid, Forbidden."""
+def change(*, actor: Actor, name: str, language: str, calendar: CalendarSettings, now: datetime) -> Workspace:
+    """Change the workspace's name, language and calendar. Raises Invalid, Forbidden."""
     actor.need("workspace.manage")
     workspace = Workspace.objects.select_for_update().get(pk=actor.workspace.pk)
-    before = _calendar(workspace)
     workspace.name, workspace.language = checked_name(name), _language(language)
-    workspace.hours = checked_hours(hours)
-    for field, value in _place(country, region, time_zone).items():
-        setattr(workspace, field, value)
+    if calendar.write_to(workspace):
+        transaction.on_commit(lambda: tell_hours_changed(workspace))
     workspace.save()
-    if _calendar(workspace) != before:
-        transaction.on_commit(lambda: _tell_hours_changed(workspace))
     record(workspace_id=workspace.pk, actor=actor.label, verb="changed", subject=workspace, now=now)
     return workspace
 
 
-def _calendar(workspace: Workspace) -> tuple[object, ...]:
-    return workspace.country, workspace.region, workspace.time_zone, workspace.hours
-
-
-def _tell_hours_changed(workspace: Workspace) -> None:
+def tell_hours_changed(workspace: Workspace) -> None:
+    """Whoever counts in business hours counts anew."""
     for function in hours_changed:
         function(workspace)
 
@@ -339,16 +320,6 @@ def _language(language: str) -> str:
     if language not in dict(settings.LANGUAGES):
         raise Invalid(_("This language is not available."), field="language")
     return language
-
-
-def _place(country: str, region: str, time_zone: str) -> dict[str, str]:
-    if country not in Country.values:
-        raise Invalid(_("This country is not known."), field="country")
-    if region and region not in regions(country):
-        raise Invalid(_("This region does not belong to the country."), field="region")
-    if time_zone not in time_zones():
-        raise Invalid(_("This time zone is not known."), field="time_zone")
-    return {"country": country, "region": region, "time_zone": time_zone}
 
 
 def _free_slug(name: str) -> str:

@@ -6,6 +6,7 @@ from ninja import Query
 
 from kuemmerer.accounts import workspaces
 from kuemmerer.accounts.access import PERMISSIONS, Actor
+from kuemmerer.accounts.calendar_settings import CalendarSettings
 from kuemmerer.accounts.models import ApiToken, Invitation, Membership, User, Workspace
 from kuemmerer.api import paging
 from kuemmerer.api.fields import Answer, Input, Moment, PageInput, PageOf
@@ -33,6 +34,8 @@ class WorkspaceAnswer(Answer):
     time_zone: str
     language: str
     hours: dict[str, list[list[str]]]
+    closed_days: list[dict[str, str]]
+    half_days: dict[str, str]
     is_demo: bool
     role: str
     permissions: list[str]
@@ -48,6 +51,8 @@ class WorkspaceAnswer(Answer):
             time_zone=workspace.time_zone,
             language=workspace.language,
             hours=workspace.hours,
+            closed_days=workspace.closed_days,
+            half_days=workspace.half_days,
             is_demo=workspace.is_demo,
             role=actor.membership.role,
             permissions=sorted(PERMISSIONS[actor.membership.role]),
@@ -61,6 +66,8 @@ class WorkspaceChange(Input):
     time_zone: str | None = None
     language: str | None = None
     hours: dict[str, list[list[str]]] | None = None
+    closed_days: list[dict[str, str]] | None = None
+    half_days: dict[str, str] | None = None
 
 
 @operations.get("/workspace", "inbox.view", WorkspaceAnswer)
@@ -77,13 +84,22 @@ def change_workspace(request: ApiRequest, data: WorkspaceChange) -> WorkspaceAns
     """Change the workspace
 
     What is left out stays as it is. Hours are spans of local time by weekday (“0” is Monday), such as
-    {"0": [["09:00", "12:00"], ["13:00", "17:00"]]}; a change of them moves the deadlines of all open cases.
+    {"0": [["09:00", "12:00"], ["13:00", "17:00"]]}. Closed days have a first and a last day and a name
+    ({"first": "2026-12-27", "last": "2026-12-30", "name": "Company holidays"}; “12-27” is each year), half
+    days the time at which the house closes ({"12-24": "12:00"}). A change moves the deadlines of open cases.
     """
     present = WorkspaceAnswer.of(request.actor.workspace, request.actor)
     fields = present.model_dump(include=set(WorkspaceChange.model_fields)) | data.model_dump(
         exclude_none=True
     )
-    changed = workspaces.change(actor=request.actor, now=clock.now(), **fields)
+    name, language = fields.pop("name"), fields.pop("language")
+    changed = workspaces.change(
+        actor=request.actor,
+        name=name,
+        language=language,
+        calendar=CalendarSettings(**fields),
+        now=clock.now(),
+    )
     return WorkspaceAnswer.of(changed, request.actor)
 
 

@@ -30,4 +30,4 @@ class InboxConfig(AppConfig):
                 order=60,
             )
         )
-        workspaces.hours_changed.append(cases.workspace_deadlines_changed)
+        workspaces.hours_changed.append(cases.deadlines_changed)

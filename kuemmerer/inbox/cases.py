@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -11,17 +11,33 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.models import Membership, Workspace
+from kuemmerer.accounts.models import Membership, Team, Workspace
 from kuemmerer.channels import interactions
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
-from kuemmerer.inbox.deadlines import BusinessHours
-from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, Note, ReadMark, Reply, Status
+from kuemmerer.inbox import deadlines
+from kuemmerer.inbox.deadlines import RuleBook
+from kuemmerer.inbox.models import (
+    Case,
+    CaseInteraction,
+    CaseLabel,
+    DeadlinePolicy,
+    Intent,
+    Label,
+    Note,
+    Priority,
+    ReadMark,
+    Reply,
+    Status,
+)
+from kuemmerer.jobs import sweeps
 
 BATCH = 500
+RECOUNTED = 2000
+"""Cases whose deadline is counted anew in one transaction."""
 OLD = timedelta(days=7)
 """What was written so long before a channel was connected is history: its case comes closed."""
 MOST_TEXT = 20_000
@@ -74,10 +90,14 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     for interaction in words:
         fresh[interaction.thread_id, interaction.author_id].append(interaction)
     cases = _cases_for(channel, fresh)
-    hours = BusinessHours.of(channel.workspace)
+    book = RuleBook(channel.workspace)
+    labels = deadlines.labels_of(cases.values()) if book.needs_labels else {}
     ours = _last_replies(case.pk for case in cases.values() if case.answered_at is not None)
     for key, new in fresh.items():
-        _add_words(cases[key], new, channel, hours, ours.get(cases[key].pk))
+        case = cases[key]
+        waiting = _add_words(case, new, channel, ours.get(case.pk))
+        if waiting:
+            _wait_for_answer(case, new, since=waiting, book=book, label_ids=labels.get(case.pk, set()))
     touched = list(cases.values())
     interactions.save_all(Case, [case for case in touched if case.pk is not None], _WORDS_CHANGE)
     Case.objects.bulk_create([case for case in touched if case.pk is None], batch_size=500)
@@ -115,10 +135,9 @@ _WORDS_CHANGE = [
     "kind",
     "excerpt",
     "last_at",
-    "unanswered_since",
-    "due_at",
     "snoozed_until",
     "closed_at",
+    *deadlines.CLOCK_FIELDS,
 ]
 
 
@@ -165,9 +184,9 @@ def _is_unanswered(word: Interaction, answered_at: datetime | None, reply: Reply
 
 
 def _add_words(
-    case: Case, new: Sequence[Interaction], channel: Channel, hours: BusinessHours, reply: Reply | None
-) -> None:
-    """New words in a case: it opens (again) and gets its deadline."""
+    case: Case, new: Sequence[Interaction], channel: Channel, reply: Reply | None
+) -> datetime | None:
+    """Show the newest words in the list; returns since when they wait for an answer, None if they do not."""
     newest = max(new, key=lambda i: i.created_at)
     if newest.created_at >= case.last_at or not case.excerpt:
         case.last_at, case.excerpt, case.kind = (
@@ -181,12 +200,20 @@ def _add_words(
     if not open_words:
         if case.status == Status.CLOSED and case.closed_at is None:
             case.closed_at = case.last_at
-        return
+        return None
     # The clock cannot have run before the desk could know of it.
-    since = max(min(i.created_at for i in open_words), channel.connected_at)
-    case.unanswered_since = min(case.unanswered_since or since, since)
-    case.due_at = hours.next_business_day(case.unanswered_since)
+    return max(min(i.created_at for i in open_words), channel.connected_at)
+
+
+def _wait_for_answer(
+    case: Case, new: Sequence[Interaction], *, since: datetime, book: RuleBook, label_ids: Collection[int]
+) -> None:
+    """The case opens (again), and its clock runs."""
     case.status, case.snoozed_until, case.closed_at = Status.OPEN, None, None
+    if case.paused_at is not None:
+        came_at = max(i.created_at for i in new)
+        deadlines.resume(case, now=max(came_at, case.paused_at), book=book, label_ids=label_ids)
+    deadlines.start(case, since=since, book=book, label_ids=label_ids)
 
 
 def excerpt(text: str) -> str:
@@ -249,7 +276,8 @@ def withdraw(gone: Sequence[Interaction]) -> None:
         if newest is None and case.status != Status.CLOSED:
             last = by_id[interaction_id]
             case.status, case.closed_at = Status.CLOSED, last.deleted_at or last.fetched_at
-            case.unanswered_since = case.due_at = case.snoozed_until = None
+            case.snoozed_until = None
+            deadlines.stop(case)
         elif case.unanswered_since is not None:
             _still_waits(case)
         case.save()
@@ -271,10 +299,15 @@ def _still_waits(case: Case) -> None:
     words = words.order_by("created_at").defer("raw", "text")
     first = next((i.created_at for i in words if _is_unanswered(i, case.answered_at, reply)), None)
     if first is not None:
-        case.unanswered_since = max(first, case.channel.connected_at)
-        case.due_at = BusinessHours.of(case.workspace).next_business_day(case.unanswered_since)
+        since = max(first, case.channel.connected_at)
+        if since != case.unanswered_since:
+            # Other words than the ones the clock ran for: it starts afresh.
+            deadlines.stop(case)
+            _run_clock(case, since=since)
+            if case.status == Status.SNOOZED:
+                deadlines.pause(case, now=since)
         return
-    case.unanswered_since = case.due_at = None
+    deadlines.stop(case)
     if case.status in {Status.OPEN, Status.SNOOZED}:
         case.status, case.snoozed_until = Status.WAITING, None
 
@@ -300,9 +333,7 @@ def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime) 
         case.status, case.snoozed_until = Status.WAITING, None
     if close and case.unanswered_since is None and case.status != Status.CLOSED:
         case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
-    case.save(
-        update_fields=["answered_at", "unanswered_since", "due_at", "status", "snoozed_until", "closed_at"]
-    )
+    case.save(update_fields=["answered_at", "status", "snoozed_until", "closed_at", *deadlines.CLOCK_FIELDS])
 
 
 def wake_snoozed(now: datetime) -> int:
@@ -313,16 +344,24 @@ def wake_snoozed(now: datetime) -> int:
         with transaction.atomic():
             case = sleeping.select_for_update(of=("self",)).select_related("workspace").filter(pk=pk).first()
             if case is not None:
-                _open(case, since=case.unanswered_since or now)
+                _open(case, now=now)
                 count += 1
     return count
 
 
-def _open(case: Case, *, since: datetime) -> None:
+def _open(case: Case, *, now: datetime) -> None:
+    """Open a case that was put aside or closed; without words that wait, the clock runs from now."""
     case.status, case.closed_at, case.snoozed_until = Status.OPEN, None, None
-    case.unanswered_since = since
-    case.due_at = BusinessHours.of(case.workspace).next_business_day(since)
-    case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
+    _run_clock(case, since=case.unanswered_since or now, now=now)
+    case.save(update_fields=["status", "closed_at", "snoozed_until", *deadlines.CLOCK_FIELDS])
+
+
+def _run_clock(case: Case, *, since: datetime, now: datetime | None = None) -> None:
+    book = RuleBook(case.workspace)
+    label_ids = deadlines.labels_of([case])[case.pk] if book.needs_labels else set()
+    if now is not None and case.paused_at is not None:
+        deadlines.resume(case, now=now, book=book, label_ids=label_ids)
+    deadlines.start(case, since=since, book=book, label_ids=label_ids)
 
 
 # --- what people do
@@ -362,8 +401,8 @@ def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
     if case.replies.filter(state__in=["pending", "sending", "unknown"]).exists():
         raise Conflict(_("An answer is still on its way. Wait until it has arrived, or withdraw it."))
     case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
-    case.unanswered_since = case.due_at = None
-    case.save(update_fields=["status", "closed_at", "snoozed_until", "unanswered_since", "due_at"])
+    deadlines.stop(case)
+    case.save(update_fields=["status", "closed_at", "snoozed_until", *deadlines.CLOCK_FIELDS])
     _log(actor, case, "closed", now)
     return case
 
@@ -372,7 +411,7 @@ def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
 def reopen(*, actor: Actor, case_id: int, now: datetime) -> Case:
     """Open a case again, with a deadline from now on."""
     case = _locked(actor, case_id, "inbox.work")
-    _open(case, since=case.unanswered_since or now)
+    _open(case, now=now)
     _log(actor, case, "reopened", now)
     return case
 
@@ -386,7 +425,8 @@ def snooze(*, actor: Actor, case_id: int, until: datetime, now: datetime) -> Cas
     if until <= now:
         raise Invalid(_("Choose a time in the future."), field="until")
     case.status, case.snoozed_until, case.closed_at = Status.SNOOZED, until, None
-    case.save(update_fields=["status", "snoozed_until", "closed_at"])
+    deadlines.pause(case, now=now)
+    case.save(update_fields=["status", "snoozed_until", "closed_at", *deadlines.CLOCK_FIELDS])
     _log(actor, case, "snoozed", now, until=until.isoformat())
     return case
 
@@ -402,6 +442,7 @@ def label(*, actor: Actor, case_id: int, label_id: int, on: bool, now: datetime)
         CaseLabel.objects.get_or_create(case=case, label=found)
     else:
         CaseLabel.objects.filter(case=case, label=found).delete()
+    _count_anew(case)
     _log(actor, case, "labelled" if on else "unlabelled", now, label=found.name)
     return case
 
@@ -422,17 +463,71 @@ def add_note(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
     return note
 
 
-def workspace_deadlines_changed(workspace: Workspace) -> int:
-    """Compute the deadlines of all unanswered cases anew, after the hours changed. Returns how many."""
-    hours = BusinessHours.of(workspace)
+def _count_anew(case: Case) -> None:
+    """Another rule may hold now."""
+    if case.unanswered_since is not None:
+        _run_clock(case, since=case.unanswered_since)
+        case.save(update_fields=deadlines.CLOCK_FIELDS)
+
+
+@transaction.atomic
+def classify(
+    *, actor: Actor, case_id: int, now: datetime, intent: str | None = None, priority: int | None = None
+) -> Case:
+    """Say what a case is about and how urgent it is; None leaves as it is. Raises Invalid, NotFound."""
+    case = _locked(actor, case_id, "inbox.work")
+    if intent is not None and intent not in ("", *Intent.values):
+        raise Invalid(_("There is no such intent."), field="intent")
+    if priority is not None and priority not in Priority.values:
+        raise Invalid(_("There is no such priority."), field="priority")
+    case.intent = case.intent if intent is None else intent
+    case.priority = case.priority if priority is None else priority
+    case.save(update_fields=["intent", "priority"])
+    _count_anew(case)
+    _log(actor, case, "classified", now, intent=case.intent, priority=case.priority)
+    return case
+
+
+@transaction.atomic
+def hand_to_team(*, actor: Actor, case_id: int, team_id: int | None, now: datetime) -> Case:
+    """Give a case to a team, whose calendar then counts, or to none. Raises NotFound, Forbidden."""
+    case = _locked(actor, case_id, "inbox.work")
+    if team_id is not None and not Team.objects.filter(workspace=actor.workspace, pk=team_id).exists():
+        raise NotFound(_("This team does not exist (any more)."))
+    case.team_id = team_id
+    case.save(update_fields=["team"])
+    _count_anew(case)
+    _log(actor, case, "handed to team", now, team=team_id)
+    return case
+
+
+# --- counting deadlines anew
+
+
+def deadlines_changed(workspace: Workspace) -> None:
+    """The calendar or the rules have changed: all running clocks are counted anew, soon and bit by bit."""
+    DeadlinePolicy.objects.update_or_create(workspace=workspace, defaults={"recount_from": 0})
+    sweeps.wake("inbox.recount_deadlines")
+
+
+def recount_deadlines(policy: DeadlinePolicy) -> int:
+    """Count the deadlines of a workspace anew, from where the last run stopped; returns how many changed."""
     count = 0
-    for case in Case.objects.filter(workspace=workspace, unanswered_since__isnull=False).iterator(
-        chunk_size=1000
-    ):
-        due = hours.next_business_day(case.unanswered_since) if case.unanswered_since else None
-        if due != case.due_at:
-            # Only if nobody answered meanwhile.
-            count += Case.objects.filter(pk=case.pk, unanswered_since=case.unanswered_since).update(
-                due_at=due
+    while True:
+        with transaction.atomic():
+            policy = (
+                DeadlinePolicy.objects.select_for_update(of=("self",))
+                .select_related("workspace")
+                .get(pk=policy.pk)
             )
-    return count
+            if policy.recount_from is None:
+                return count
+            running = Case.objects.select_for_update().filter(
+                workspace=policy.workspace, unanswered_since__isnull=False, pk__gte=policy.recount_from
+            )
+            batch = list(running.order_by("pk")[:RECOUNTED])
+            changed = deadlines.recount(RuleBook(policy.workspace), batch)
+            interactions.save_all(Case, changed, ["due_at", "rule", "escalate_at"])
+            count += len(changed)
+            policy.recount_from = batch[-1].pk + 1 if len(batch) == RECOUNTED else None
+            policy.save(update_fields=["recount_from"])

@@ -1,106 +1,165 @@
-"""When an answer is due: one business day by the workspace's hours and the public holidays of its region."""
+"""When an answer is due and whom to warn before: rules, and the clock of a case.
+
+The clock starts with the oldest words without an answer and stops when an answer is delivered or the case is
+closed. While a case is snoozed it stands still. The first rule whose conditions hold decides; without one the
+workspace's policy does.
+"""
 
 from __future__ import annotations
 
-import zoneinfo
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import IntEnum
+from functools import cached_property
 
-import holidays
-from django.utils.translation import gettext_lazy as _
+from kuemmerer.accounts.calendars import Calendar
+from kuemmerer.accounts.models import Team, Workspace
+from kuemmerer.inbox.models import (
+    Case,
+    CaseLabel,
+    DeadlinePolicy,
+    DeadlineRule,
+    Promise,
+    Promised,
+    Status,
+)
 
-from kuemmerer.accounts.models import Workspace
-from kuemmerer.core.errors import Invalid
-
-_LONGEST_SEARCH = 400
-"""Days: a calendar without an open hour in more than a year has none."""
+CLOCK_FIELDS = ("unanswered_since", "due_at", "rule", "paused_at", "paused", "escalate_at", "escalated")
+"""The columns of a case that this module sets."""
 
 
-@lru_cache(maxsize=1024)
-def _holidays(country: str, region: str, year: int) -> frozenset[date]:
-    # Not the package's own calendar: it fills in a year when first asked, and others see it half full.
-    found = holidays.country_holidays(country, subdiv=region or None, years=year)
-    return frozenset(day for day in found if day.year == year)
+class Step(IntEnum):
+    """Whom the next warning is for; `Case.escalated` is how many have gone out."""
+
+    ASSIGNEE = 1
+    TEAM = 2
+    MANAGERS = 3
 
 
-class BusinessHours:
-    """The opening hours of a workspace: local spans per weekday, less public holidays."""
+class RuleBook:
+    """The promises of a workspace, read once for many cases."""
 
-    def __init__(
-        self, *, hours: dict[str, list[list[str]]], zone: zoneinfo.ZoneInfo, country: str, region: str
-    ) -> None:
-        self._zone = zone
-        self._place = country, region
-        self._spans = {
-            int(day): [(_time(start), _time(end)) for start, end in spans] for day, spans in hours.items()
-        }
-
-    @classmethod
-    def of(cls, workspace: Workspace) -> BusinessHours:
-        return cls(
-            hours=workspace.hours, zone=workspace.zone, country=workspace.country, region=workspace.region
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.policy = DeadlinePolicy.objects.filter(workspace=workspace).first() or DeadlinePolicy(
+            workspace=workspace
         )
+        self.rules = list(DeadlineRule.objects.filter(workspace=workspace))
 
-    def open_spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """The open hours of a local day, in UTC; empty when closed."""
-        if day in _holidays(*self._place, day.year):
-            return []
-        return [
-            (self._moment(day, start), self._moment(day, end))
-            for start, end in self._spans.get(day.weekday(), [])
-        ]
+    @cached_property
+    def _teams(self) -> Mapping[int, Team]:
+        return {team.pk: team for team in Team.objects.filter(workspace=self._workspace, own_calendar=True)}
 
-    def _moment(self, day: date, minute: int) -> datetime:
-        # Wall-clock time on that very day, so that a day of 23 or 25 hours still opens at nine.
-        local = datetime.combine(day, time(0), self._zone).replace(hour=minute // 60 % 24, minute=minute % 60)
-        if minute >= 24 * 60:
-            local += timedelta(days=1)
-        return local.astimezone(UTC)
+    def calendar(self, team_id: int | None) -> Calendar:
+        """The calendar that counts for a team's cases."""
+        return Calendar.of(self._teams.get(team_id) or self._workspace) if team_id else self._calendar
 
-    def next_business_day(self, start: datetime) -> datetime:
-        """One business day after `start` (UTC): the same local time on the next open day, within its hours.
+    @cached_property
+    def _calendar(self) -> Calendar:
+        return Calendar.of(self._workspace)
 
-        What comes in while the house is closed counts from the next opening. Raises Invalid for a calendar
-        that is never open.
-        """
-        begin = self._opening(start)
-        local = begin.astimezone(self._zone)
-        day = local.date()
-        for _step in range(_LONGEST_SEARCH):
-            day += timedelta(days=1)
-            spans = self.open_spans(day)
-            if spans:
-                wanted = self._moment(day, local.hour * 60 + local.minute) + timedelta(seconds=local.second)
-                return _within(spans, wanted)
-        raise _never_open()
+    @property
+    def needs_labels(self) -> bool:
+        """Whether some rule asks for labels, so that a caller has to know them."""
+        return any(rule.labels for rule in self.rules)
 
-    def _opening(self, start: datetime) -> datetime:
-        """`start` itself when the house is open then, else the next opening."""
-        day = start.astimezone(self._zone).date()
-        for step in range(_LONGEST_SEARCH):
-            for opens, closes in self.open_spans(day + timedelta(days=step)):
-                if start < closes:
-                    return max(start, opens)
-        raise _never_open()
+    def rule_for(self, case: Case, label_ids: Collection[int]) -> DeadlineRule | None:
+        """The first rule that holds for a case; None where the policy does."""
+        return next((rule for rule in self.rules if holds(rule, case, label_ids)), None)
 
+    def set_due(self, case: Case, label_ids: Collection[int]) -> None:
+        """Set rule, deadline and next warning of a case whose clock runs."""
+        if case.unanswered_since is None:
+            return
+        calendar = self.calendar(case.team_id)
+        case.rule = self.rule_for(case, label_ids)
+        promised = promised_until(case.rule or self.policy, calendar, case.unanswered_since)
+        case.due_at = calendar.after(promised, case.paused) if case.paused else promised
+        self._set_next_warning(case, calendar, promised)
 
-def _within(spans: list[tuple[datetime, datetime]], wanted: datetime) -> datetime:
-    """`wanted` moved to the nearest open moment that is not later than closing time."""
-    for opens, closes in spans:
-        if wanted <= closes:
-            return max(wanted, opens)
-    return spans[-1][1]
+    def _set_next_warning(self, case: Case, calendar: Calendar, promised: datetime) -> None:
+        since, due = case.unanswered_since, case.due_at
+        if case.status != Status.OPEN or case.escalated >= Step.MANAGERS or since is None or due is None:
+            case.escalate_at = None
+            return
+        policy = self.policy
+        percent = (policy.warn_assignee, policy.warn_team, policy.warn_managers)[case.escalated]
+        if percent == 100:
+            case.escalate_at = due
+            return
+        share = calendar.open_time(since, promised) * percent / 100
+        case.escalate_at = calendar.after(since, share + case.paused)
 
 
-def _never_open() -> Invalid:
-    return Invalid(_("The business hours never open. Set at least one open hour in the week."), field="hours")
+def holds(rule: DeadlineRule, case: Case, label_ids: Collection[int]) -> bool:
+    """Whether all conditions of a rule hold for a case with these labels."""
+    return (
+        (not rule.channels or case.channel_id in rule.channels)
+        and (not rule.intents or case.intent in rule.intents)
+        and (not rule.priorities or case.priority in rule.priorities)
+        and (not rule.labels or any(label in label_ids for label in rule.labels))
+    )
 
 
-def _time(text: str) -> int:
-    hour, minute = text.split(":")
-    return int(hour) * 60 + int(minute)
+def promised_until(promise: Promised, calendar: Calendar, since: datetime) -> datetime:
+    """When an answer to words of `since` is promised."""
+    if promise.promise == Promise.MINUTES:
+        return calendar.after(since, timedelta(minutes=promise.minutes))
+    if promise.promise == Promise.NEXT_DAY_END:
+        return calendar.end_of_next_business_day(since)
+    return calendar.next_business_day(since)
 
 
-def due_at(workspace: Workspace, since: datetime) -> datetime:
-    """When an answer to words that came at `since` is due in this workspace."""
-    return BusinessHours.of(workspace).next_business_day(since)
+def labels_of(cases: Iterable[Case]) -> Mapping[int, set[int]]:
+    """The ids of the labels of stored cases, by case; cases without labels have an empty set."""
+    found: dict[int, set[int]] = defaultdict(set)
+    ids = [case.pk for case in cases if case.pk]
+    for case_id, label_id in CaseLabel.objects.filter(case__in=ids).values_list("case_id", "label_id"):
+        found[case_id].add(label_id)
+    return found
+
+
+# --- the clock
+
+
+def start(case: Case, *, since: datetime, book: RuleBook, label_ids: Collection[int] = ()) -> None:
+    """Let the clock run from `since`; one that runs already goes on, from the earlier moment of both."""
+    if case.unanswered_since is None:
+        case.paused, case.paused_at, case.escalated = timedelta(), None, 0
+        case.unanswered_since = since
+    case.unanswered_since = min(case.unanswered_since, since)
+    book.set_due(case, label_ids)
+
+
+def stop(case: Case) -> None:
+    """Nothing waits for an answer any more."""
+    case.unanswered_since = case.due_at = case.escalate_at = case.paused_at = case.rule = None
+    case.paused, case.escalated = timedelta(), 0
+
+
+def pause(case: Case, *, now: datetime) -> None:
+    """Hold the clock."""
+    case.escalate_at = None
+    if case.unanswered_since is not None and case.paused_at is None:
+        case.paused_at = now
+
+
+def resume(case: Case, *, now: datetime, book: RuleBook, label_ids: Collection[int] = ()) -> None:
+    """Let a held clock go on: the deadline moves by the open time that has passed since."""
+    if case.paused_at is not None:
+        case.paused += book.calendar(case.team_id).open_time(case.paused_at, now)
+        case.paused_at = None
+    book.set_due(case, label_ids)
+
+
+def recount(book: RuleBook, cases: Sequence[Case]) -> list[Case]:
+    """Set the deadlines of running clocks anew; returns the cases whose deadline, rule or warning changed."""
+    labels = labels_of(cases) if book.needs_labels else {}
+    changed = []
+    for case in cases:
+        before = case.due_at, case.rule_id, case.escalate_at
+        book.set_due(case, labels.get(case.pk, set()))
+        if (case.due_at, case.rule_id, case.escalate_at) != before:
+            changed.append(case)
+    return changed

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from kuemmerer.accounts.models import User, Workspace
+from kuemmerer.accounts.models import Team, User, Workspace
 from kuemmerer.channels.delivery import Delivery
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.networks.base import Draft
@@ -18,6 +18,96 @@ class Status(models.TextChoices):
     WAITING = "waiting", _("Waiting for the author")
     SNOOZED = "snoozed", _("Snoozed")
     CLOSED = "closed", _("Closed")
+
+
+class Intent(models.TextChoices):
+    """What somebody wants of us."""
+
+    QUESTION = "question", _("Question")
+    COMPLAINT = "complaint", _("Complaint")
+    COMPENSATION = "compensation", _("Demand for compensation")
+    PRAISE = "praise", _("Praise")
+    SUGGESTION = "suggestion", _("Suggestion")
+    APPLICATION = "application", _("Application")
+    BUSINESS = "business", _("Business enquiry")
+    SPAM = "spam", _("Spam")
+    CHATTER = "chatter", _("Chatter")
+
+
+NEGATIVE = (Intent.COMPLAINT, Intent.COMPENSATION)
+"""What must never stay without a friendly answer."""
+
+
+class Priority(models.IntegerChoices):
+    LOW = 1, _("Low")
+    NORMAL = 2, _("Normal")
+    HIGH = 3, _("High")
+    URGENT = 4, _("Urgent")
+
+
+class Promise(models.TextChoices):
+    """Until when a first answer is promised."""
+
+    MINUTES = "minutes", _("within so much open time")
+    DAY = "day", _("at the same time on the next business day")
+    NEXT_DAY_END = "next_day_end", _("by the end of the next business day")
+
+
+class Promised(models.Model):
+    """A promise; `minutes` of open time where it is one of minutes."""
+
+    promise = models.CharField(_("promise"), max_length=12, choices=Promise, default=Promise.DAY)
+    minutes = models.PositiveIntegerField(_("minutes"), default=480)
+
+    class Meta:
+        abstract = True
+
+
+class DeadlinePolicy(Promised):
+    """What a workspace promises where no rule says otherwise, and when it warns: at which share of the
+    promised time the assignee, the team and the managers are told.
+    """
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, related_name="deadline_policy")
+    warn_assignee = models.PositiveSmallIntegerField(default=75)
+    warn_team = models.PositiveSmallIntegerField(default=90)
+    warn_managers = models.PositiveSmallIntegerField(default=100)
+    # While deadlines are being counted anew: the next case to look at. Empty when all are right.
+    recount_from = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(warn_assignee__lte=models.F("warn_team"))
+                & models.Q(warn_team__lte=models.F("warn_managers"))
+                & models.Q(warn_managers__lte=500),
+                name="warnings_in_order",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"deadlines of {self.workspace_id}"
+
+
+class DeadlineRule(Promised):
+    """A promise for the cases that meet all of its conditions; an empty condition holds for all."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="deadline_rules")
+    position = models.PositiveIntegerField()
+    name = models.CharField(_("name"), max_length=80)
+    channels = models.JSONField(default=list, help_text="ids")
+    labels = models.JSONField(default=list, help_text="ids; one of them is enough")
+    intents = models.JSONField(default=list)
+    priorities = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_deadline_rule_per_name")
+        ]
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Label(models.Model):
@@ -49,12 +139,26 @@ class Case(models.Model):
     labels: models.ManyToManyField[Label, CaseLabel] = models.ManyToManyField(
         Label, through="CaseLabel", related_name="cases"
     )
+    team = models.ForeignKey(
+        Team, models.SET_NULL, null=True, blank=True, related_name="cases", db_index=False
+    )
     kind = models.CharField(max_length=10, choices=Interaction.Kind)
+    intent = models.CharField(max_length=12, choices=Intent, blank=True, default="")
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     excerpt = models.CharField(max_length=200, blank=True, default="")
     opened_at = models.DateTimeField()
     last_at = models.DateTimeField(help_text="when the author last wrote")
     unanswered_since = models.DateTimeField(null=True, help_text="the oldest word without an answer")
     due_at = models.DateTimeField(null=True)
+    rule = models.ForeignKey(
+        DeadlineRule, models.SET_NULL, null=True, related_name="cases", db_index=False, help_text="why due_at"
+    )
+    # The clock stands still while a case is snoozed.
+    paused_at = models.DateTimeField(null=True)
+    paused = models.DurationField(default=timedelta, help_text="open time that did not count")
+    # Who is warned next, and when; see deadlines.Step.
+    escalate_at = models.DateTimeField(null=True)
+    escalated = models.PositiveSmallIntegerField(default=0)
     snoozed_until = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -79,6 +183,16 @@ class Case(models.Model):
             models.Index(fields=["workspace", "status", "-last_at", "-id"], name="case_status_recent"),
             models.Index(fields=["workspace", "channel", "-last_at", "-id"], name="case_channel_recent"),
             models.Index(fields=["snoozed_until"], name="case_snoozed", condition=models.Q(status="snoozed")),
+            models.Index(
+                fields=["escalate_at"], name="case_escalate", condition=models.Q(escalate_at__isnull=False)
+            ),
+            models.Index(
+                fields=["workspace", "due_at"],
+                name="case_negative",
+                condition=models.Q(status="open", intent__in=["complaint", "compensation"]),
+            ),
+            models.Index(fields=["team"], name="case_team", condition=models.Q(team__isnull=False)),
+            models.Index(fields=["rule"], name="case_rule", condition=models.Q(rule__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +200,21 @@ class Case(models.Model):
 
     def is_overdue(self, now: datetime) -> bool:
         return self.due_at is not None and self.due_at <= now
+
+
+class Escalation(models.Model):
+    """A warning that went out. Each step once for each run of a case's clock."""
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="escalations")
+    clock = models.DateTimeField(help_text="unanswered_since of the run")
+    step = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "clock", "step"], name="one_warning_per_step")]
+
+    def __str__(self) -> str:
+        return f"step {self.step} of case {self.case_id}"
 
 
 class CaseLabel(models.Model):

@@ -13,10 +13,11 @@ from django.utils import translation
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
-from kuemmerer.accounts.hours import Spans, format_day, parse_day
+from kuemmerer.accounts.calendar_settings import CalendarSettings
 from kuemmerer.accounts.models import Country, Role, Workspace
 from kuemmerer.accounts.regions import regions, time_zones
 from kuemmerer.core.errors import Conflict, Invalid
+from kuemmerer.web.calendar_forms import calendar_fields, entered_hours
 
 T = TypeVar("T")
 Choices = list[tuple[str, Any]]
@@ -185,40 +186,13 @@ class PreferencesForm(DeskForm):
         return "" if language == AUTOMATIC else language
 
 
-class HoursField(forms.CharField):
-    """The open hours of one day as text; empty when closed."""
-
-    # An empty text is an answer, not a missing one.
-    empty_values: Any = ()
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=100, **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return format_day(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Spans:
-        try:
-            return parse_day(super().clean(value or ""))
-        except Invalid as error:
-            raise forms.ValidationError(str(error)) from error
-
-
-class _HoursInput(forms.TextInput):
-    def use_required_attribute(self, initial: Any) -> bool:
-        return False
-
-
 class WorkspaceForm(PlaceForm):
     """Everything about a workspace that its owner decides."""
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         kwargs["initial"] = self._initial(workspace)
         super().__init__(*args, **kwargs)
-        for day, label in WEEKDAYS.items():
-            spans = workspace.hours.get(str(day), [])
-            widget = _HoursInput({"autocomplete": "off", "placeholder": _("closed")})
-            self.fields[f"day_{day}"] = HoursField(label=label, widget=widget, initial=spans)
+        self.fields |= calendar_fields(workspace)
 
     @staticmethod
     def _initial(workspace: Workspace) -> dict[str, str]:
@@ -233,8 +207,16 @@ class WorkspaceForm(PlaceForm):
     def days(self) -> list[forms.BoundField]:
         return [self[f"day_{day}"] for day in WEEKDAYS]
 
-    def hours(self) -> dict[str, Spans]:
-        return {str(day): self.cleaned_data[f"day_{day}"] for day in WEEKDAYS}
+    def calendar(self) -> CalendarSettings:
+        values = self.cleaned_data
+        return CalendarSettings(
+            country=values["country"],
+            region=values["region"],
+            time_zone=values["time_zone"],
+            hours=entered_hours(values),
+            closed_days=values["closed_days"],
+            half_days=values["half_days"],
+        )
 
 
 def role_choices(*, with_owner: bool) -> Choices:

@@ -31,7 +31,13 @@ def general(request: WorkspaceRequest) -> HttpResponse:
     """Name, place, language and business hours."""
     form = WorkspaceForm(request.POST or None, workspace=request.actor.workspace)
     if form.run(
-        lambda: workspaces.change(actor=request.actor, hours=form.hours(), now=clock.now(), **form.place())
+        lambda: workspaces.change(
+            actor=request.actor,
+            name=form.cleaned_data["name"],
+            language=form.cleaned_data["language"],
+            calendar=form.calendar(),
+            now=clock.now(),
+        )
     ):
         messages.success(request, _("Saved."))
         return redirect("settings-general", request.actor.workspace.slug)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
@@ -12,6 +13,7 @@ from django.db import OperationalError, connection
 
 from kuemmerer.accounts import people, workspaces
 from kuemmerer.accounts.access import PERMISSIONS, actor_for, actor_for_token
+from kuemmerer.accounts.calendar_settings import CalendarSettings
 from kuemmerer.accounts.models import Invitation, Membership, Role, User, Workspace
 from kuemmerer.accounts.tests.company import NOW, PASSWORD, as_actor, member, owner, person
 from kuemmerer.core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -262,23 +264,25 @@ def test_those_who_count_hours_are_told_when_hours_or_place_change(
     told: list[Workspace] = []
     monkeypatch.setattr(workspaces, "hours_changed", [told.append])
     jana = owner()
-    same: dict[str, Any] = {
-        "name": "Holzwerk Lindner GmbH",
-        "country": "DE",
-        "region": "BY",
-        "time_zone": "Europe/Berlin",
-        "language": "en",
-        "hours": jana.workspace.hours,
-    }
-    with django_capture_on_commit_callbacks(execute=True):
-        workspaces.change(actor=jana, now=NOW, **same)
-    assert told == []
+    calendar = CalendarSettings.of(jana.workspace)
 
-    for change in ({"hours": {"0": [["09:00", "12:00"]]}}, {"region": "BE"}, {"time_zone": "Europe/Vienna"}):
-        same |= change
+    def change() -> None:
         with django_capture_on_commit_callbacks(execute=True):
-            workspaces.change(actor=jana, now=NOW, **same)
-    assert told == [jana.workspace] * 3
+            workspaces.change(actor=jana, name="Lindner", language="en", calendar=calendar, now=NOW)
+
+    change()
+    assert told == []
+    changes: list[dict[str, Any]] = [
+        {"hours": {"0": [["09:00", "12:00"]]}},
+        {"region": "BE"},
+        {"time_zone": "Europe/Vienna"},
+        {"closed_days": [{"first": "2026-12-27", "last": "2026-12-30", "name": "Betriebsferien"}]},
+        {"half_days": {}},
+    ]
+    for step in changes:
+        calendar = replace(calendar, **step)
+        change()
+    assert told == [jana.workspace] * 5
 
 
 def test_only_the_owner_changes_the_company() -> None:
@@ -288,11 +292,8 @@ def test_only_the_owner_changes_the_company() -> None:
         workspaces.change(
             actor=tobias,
             name="Mine",
-            country="DE",
-            region="",
-            time_zone="Europe/Berlin",
             language="de",
-            hours=jana.workspace.hours,
+            calendar=CalendarSettings.of(jana.workspace),
             now=NOW,
         )
 
