@@ -8,6 +8,7 @@ to be left out is said at the end, with the reason; with CI=true that is a failu
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,14 +95,23 @@ def main(wanted: list[str]) -> int:
         del os.environ[name]
     os.environ.setdefault("KUEMMERER_TEST_SHARED", SHARED)
     failed = []
-    with tempfile.TemporaryDirectory(prefix="kuemmerer-tests-") as data:
-        os.environ["KUEMMERER_DATA"] = data
+    folder = Path(tempfile.mkdtemp(prefix="kuemmerer-tests-"))
+    folder.chmod(0o1777)  # as /tmp is: PostgreSQL runs as a user of its own
+    # For every process of the run, so that nothing stays behind, not even of one that was killed.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    os.environ["KUEMMERER_DATA"] = str(folder / "data")
+    try:
         for name in wanted or STAGES:
             started = time.monotonic()
             print(f"── {name}", flush=True)
             if not STAGES[name]():
                 failed.append(name)
             print(f"── {name}: {time.monotonic() - started:.0f} s", flush=True)
+    finally:
+        if failed:
+            print(f"what the tests left is in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     for reason in LEFT_OUT:
         print(f"left out: {reason}")
     if failed:
