@@ -6,6 +6,7 @@ from kuemmerer.api import workspace
 from kuemmerer.api.root import Api
 from kuemmerer.channels import api as channels
 from kuemmerer.inbox import api as inbox
+from kuemmerer.notify import api as notify
 from kuemmerer.publishing import api as publishing
 
 api = Api(
@@ -19,5 +20,7 @@ api = Api(
     ),
     prefix="/api/v1/",
 )
-api.mount([workspace.operations, channels.operations, *inbox.OPERATIONS, publishing.operations])
+api.mount(
+    [workspace.operations, channels.operations, *inbox.OPERATIONS, publishing.operations, notify.operations]
+)
 urls = api.guarded_urls

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "kuemmerer.accounts",
     "kuemmerer.web",
     "kuemmerer.api",
+    "kuemmerer.notify",
     "kuemmerer.channels",
     "kuemmerer.inbox",
     "kuemmerer.publishing",
@@ -87,7 +88,12 @@ TEMPLATES = [
 
 DATABASES = {"default": CONFIG.database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default", "sync", "delivery"]}}
+TASKS = {
+    "default": {
+        "BACKEND": "django_tasks_db.DatabaseBackend",
+        "QUEUES": ["default", "sync", "delivery", "notify"],
+    }
+}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

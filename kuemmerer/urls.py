@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kuemmerer import api_v1, demo
 from kuemmerer.channels.pages import signed_in
+from kuemmerer.notify import urls as notify
 from kuemmerer.web import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("demo/", demo.look_around, name="demo"),
     path("channels/signed-in/", signed_in, name="channel-signed-in"),
+    path("", include(notify.outside)),
+    path("w/<slug:workspace>/", include(notify)),
     path("w/<slug:workspace>/", include("kuemmerer.inbox.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.channels.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.publishing.urls")),

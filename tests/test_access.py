@@ -61,7 +61,14 @@ def test_every_page_has_a_name_of_its_own() -> None:
 
 def test_only_these_pages_are_for_everybody() -> None:
     public = {route.path for route in OURS if route.permission == PUBLIC}
-    assert public == {"", "healthz", "setup/", "invitation/<str:token>/", "demo/"}
+    assert public == {
+        "",
+        "healthz",
+        "setup/",
+        "invitation/<str:token>/",
+        "unsubscribe/<str:token>/",
+        "demo/",
+    }
 
 
 def test_a_page_asks_for_a_permission_in_a_workspace_and_only_there() -> None:

@@ -20,6 +20,7 @@ from kuemmerer.accounts.access import PERMISSIONS, Actor
 from kuemmerer.accounts.models import Invitation, Membership, Role, User
 from kuemmerer.channels.models import Channel
 from kuemmerer.inbox import cases, library
+from kuemmerer.notify import notices, preferences
 from kuemmerer.publishing import ideas
 from tests.factories import MONDAY, Clock, Desk, actor
 from tests.test_access import OURS, Route
@@ -27,6 +28,8 @@ from tests.test_access import OURS, Route
 INSIDE = [route for route in OURS if "<slug:workspace>" in route.path]
 MARK = "Streng geheim"
 HTMX = {"HX-Request": "true"}
+PERSONAL = {"notice"}
+"""Pages of one person's own things: nobody else finds them, whatever the role."""
 
 
 @dataclass
@@ -62,6 +65,18 @@ def house(folder: Path, mark: str) -> House:
     workspaces.invite(actor=me, email=f"{mark.replace(' ', '').lower()}@example.org", role="agent", now=now)
     token, _ = workspaces.make_token(actor=me, name=f"{mark} Programm", now=now)
     colleague = actor(Role.AGENT, me.workspace, f"{mark} Kollege")
+    notice = notices.tell(
+        workspace=me.workspace,
+        user=me.user,
+        kind="assigned",
+        title=f"{mark} Meldung",
+        path=f"/w/{me.workspace.slug}/inbox/{case.pk}/",
+        key="told",
+        now=now,
+    )
+    assert notice is not None
+    wishes = preferences.wishes(preferences.of(me.membership))
+    preferences.change(actor=me, wishes=wishes, now=now)
     made = House(desk)
     made.ids = {
         "case_id": case.pk,
@@ -73,6 +88,7 @@ def house(folder: Path, mark: str) -> House:
         "invitation_id": Invitation.objects.get(workspace=me.workspace).pk,
         "token_id": token.pk,
         "network": "demo",
+        "notice_id": notice.pk,
     }
     made.in_forms = {"label": label.pk, "saved": saved.pk, "user": colleague.user.pk}
     return made
@@ -93,6 +109,7 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "case-label": [{"labels": [forms["label"]]}, {}],
         "case-count": [{"text": "x"}],
         "idea-do": [{"status": "used"}],
+        "notice-preferences": [{"digest_time": "09:00", "company_days": "on"}],
         "settings-member-role": [{"role": "guest"}, {"role": "owner"}],
         "texts": [
             {"what": "delete-label", "id": forms["label"]},
@@ -266,7 +283,9 @@ def test_each_role_is_refused_where_its_permission_is_missing_and_only_there(
     client = browser(actor(role, ours.owner.workspace))
     for route in INSIDE:
         status = client.get(ours.url(route)).status_code
-        if route.permission in PERMISSIONS[role]:
+        if route.name in PERSONAL:
+            assert status == 404, route.path
+        elif route.permission in PERMISSIONS[role]:
             assert status in {200, 302, 405, 422}, route.path
         else:
             assert status == 403, route.path

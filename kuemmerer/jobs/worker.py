@@ -22,7 +22,7 @@ from kuemmerer.jobs.sweeps import tick
 
 log = logging.getLogger(__name__)
 
-THREADS = {"delivery": 2, "sync": 3, "default": 1}
+THREADS = {"delivery": 2, "sync": 3, "notify": 2, "default": 1}
 """Threads per queue. A slow server holds up one thread of its own queue, never an answer on its way."""
 BEAT_SECONDS = 5.0
 

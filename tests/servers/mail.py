@@ -102,7 +102,7 @@ def run(*, port: int | None = None, user: str | None = None, password: str | Non
 
         def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> Any:
             right = (user.encode(), (password or "").encode())
-            return AuthResult(success=(given.login, given.password) == right)
+            return AuthResult(success=(given.login, given.password) == right, handled=False)
 
         demands = {"authenticator": check, "auth_require_tls": False}
     controller = Controller(server, hostname=server.host, port=server.port, **demands)

@@ -1,0 +1,57 @@
+"""When notices go out, and how one sees that they do not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from kuemmerer.jobs.health import Problem, check
+from kuemmerer.jobs.sweeps import sweep
+from kuemmerer.notify import digest, leases, mail
+from kuemmerer.notify.leases import State
+from kuemmerer.notify.models import Mail, MailTrouble, Notice
+
+KEEP_NOTICES = timedelta(days=90)
+BATCH = 1000
+STUCK_AFTER = timedelta(minutes=10)
+
+
+@sweep("notify.mail", every=15, queue="notify")
+def send_mails(now: datetime) -> int:
+    return mail.send_due(now)
+
+
+@sweep("notify.digest", every=60)
+def write_digests(now: datetime) -> int:
+    return digest.write_due(now)
+
+
+@sweep("notify.tidy", every=3600, queue="notify")
+def tidy(now: datetime) -> int:
+    """Forget what is old, a part at a time; not what is still on its way."""
+    old = Notice.objects.filter(created_at__lt=now - KEEP_NOTICES)
+    old = old.filter(Q(mail=None) | ~Q(mail__state=State.WAITING))
+    pks = list(old.values_list("pk", flat=True)[:BATCH])
+    Notice.objects.filter(pk__in=pks).delete()
+    return len(pks)
+
+
+@check
+def _mails(now: datetime) -> list[Problem]:
+    found = []
+    trouble = MailTrouble.objects.filter(attempts__gt=1).first()
+    if trouble is not None:
+        waiting = Mail.objects.filter(state=State.WAITING).count()
+        since = f"{trouble.since:%Y-%m-%d %H:%M} UTC"
+        found.append(
+            Problem(code="mail_down", details=f"no mail got out since {since}; {waiting} are waiting")
+        )
+    elif stuck := leases.due(Mail, now - STUCK_AFTER).count() if mail.is_set_up() else 0:
+        found.append(
+            Problem(code="mails_stuck", details=f"{stuck} mails should have gone out ten minutes ago")
+        )
+    refused = Mail.objects.filter(state=State.FAILED, done_at__gt=now - timedelta(days=1)).count()
+    if refused:
+        found.append(Problem(code="mails_refused", details=f"{refused} mails were refused within a day"))
+    return found

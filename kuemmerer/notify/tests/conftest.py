@@ -1,0 +1,1 @@
+from tests.factories import time  # noqa: F401 - fixture
