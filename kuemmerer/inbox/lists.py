@@ -92,15 +92,15 @@ def with_relations(cases: Sequence[Case]) -> Sequence[Case]:
 _COUNTED = (View.OPEN, View.DUE, View.OVERDUE, View.MINE, View.UNASSIGNED)
 _COUNTS = """SELECT
   (SELECT COUNT(*) FROM (SELECT 1 FROM inbox_case WHERE workspace_id = %(workspace)s
-    AND status = 'open' LIMIT %(most)s) AS some),
+    AND status = 'open' LIMIT %(most)s) AS few),
   (SELECT COUNT(*) FROM (SELECT 1 FROM inbox_case WHERE workspace_id = %(workspace)s
-    AND status = 'open' AND due_at < %(end_of_day)s LIMIT %(most)s) AS some),
+    AND status = 'open' AND due_at < %(end_of_day)s LIMIT %(most)s) AS few),
   (SELECT COUNT(*) FROM (SELECT 1 FROM inbox_case WHERE workspace_id = %(workspace)s
-    AND status = 'open' AND due_at <= %(now)s LIMIT %(most)s) AS some),
+    AND status = 'open' AND due_at <= %(now)s LIMIT %(most)s) AS few),
   (SELECT COUNT(*) FROM (SELECT 1 FROM inbox_case WHERE workspace_id = %(workspace)s
-    AND status = 'open' AND assignee_id = %(user)s LIMIT %(most)s) AS some),
+    AND status = 'open' AND assignee_id = %(user)s LIMIT %(most)s) AS few),
   (SELECT COUNT(*) FROM (SELECT 1 FROM inbox_case WHERE workspace_id = %(workspace)s
-    AND status = 'open' AND assignee_id IS NULL LIMIT %(most)s) AS some)
+    AND status = 'open' AND assignee_id IS NULL LIMIT %(most)s) AS few)
 """
 
 
