@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from kuemmerer.api import workspace
 from kuemmerer.api.root import Api
+from kuemmerer.audience import api as audience
 from kuemmerer.channels import api as channels
+from kuemmerer.channels import privacy_api as privacy
 from kuemmerer.inbox import api as inbox
 from kuemmerer.notify import api as notify
 from kuemmerer.publishing import api as publishing
@@ -21,6 +23,14 @@ api = Api(
     prefix="/api/v1/",
 )
 api.mount(
-    [workspace.operations, channels.operations, *inbox.OPERATIONS, publishing.operations, notify.operations]
+    [
+        workspace.operations,
+        channels.operations,
+        privacy.operations,
+        audience.operations,
+        *inbox.OPERATIONS,
+        publishing.operations,
+        notify.operations,
+    ]
 )
 urls = api.guarded_urls

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "kuemmerer.api",
     "kuemmerer.notify",
     "kuemmerer.channels",
+    "kuemmerer.audience",
     "kuemmerer.inbox",
     "kuemmerer.publishing",
     "django.contrib.auth",

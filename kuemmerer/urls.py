@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("w/<slug:workspace>/", include(notify)),
     path("w/<slug:workspace>/", include("kuemmerer.inbox.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.channels.urls")),
+    path("w/<slug:workspace>/", include("kuemmerer.audience.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.publishing.urls")),
     path("api/v1/", api_v1.urls),
 ]

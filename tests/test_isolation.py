@@ -18,7 +18,10 @@ from django.urls import reverse
 from kuemmerer.accounts import workspaces
 from kuemmerer.accounts.access import PERMISSIONS, Actor
 from kuemmerer.accounts.models import Invitation, Membership, Role, User
-from kuemmerer.channels.models import Channel
+from kuemmerer.audience import contacts
+from kuemmerer.audience.models import Contact
+from kuemmerer.channels import privacy
+from kuemmerer.channels.models import Author, Channel, DailyCount
 from kuemmerer.inbox import cases, library
 from kuemmerer.notify import notices, preferences
 from kuemmerer.publishing import ideas
@@ -64,6 +67,7 @@ def house(folder: Path, mark: str) -> House:
     idea = ideas.write_down(actor=me, title=f"{mark} Idee", text="", now=now)
     workspaces.invite(actor=me, email=f"{mark.replace(' ', '').lower()}@example.org", role="agent", now=now)
     token, _ = workspaces.make_token(actor=me, name=f"{mark} Programm", now=now)
+    contact, other = _people(desk, mark)
     colleague = actor(Role.AGENT, me.workspace, f"{mark} Kollege")
     notice = notices.tell(
         workspace=me.workspace,
@@ -84,14 +88,42 @@ def house(folder: Path, mark: str) -> House:
         "reply_id": reply.pk,
         "channel_id": desk.channel.pk,
         "idea_id": idea.pk,
+        "contact_id": contact.pk,
+        "author_id": other.pk,
         "membership_id": colleague.membership.pk,
         "invitation_id": Invitation.objects.get(workspace=me.workspace).pk,
         "token_id": token.pk,
         "network": "demo",
         "notice_id": notice.pk,
     }
-    made.in_forms = {"label": label.pk, "saved": saved.pk, "user": colleague.user.pk}
+    made.in_forms = {
+        "label": label.pk,
+        "saved": saved.pk,
+        "user": colleague.user.pk,
+        "author": case.author_id,
+    }
     return made
+
+
+def _people(desk: Desk, mark: str) -> tuple[Contact, Author]:
+    """Somebody who is a contact, somebody who is none, and what data protection leaves behind."""
+    me, now = desk.actor, desk.now()
+    desk.asked(f"{mark} Gruß", by="bert")
+    known = Author.objects.get(channel=desk.channel, remote_id="ada")
+    other = Author.objects.get(channel=desk.channel, remote_id="bert")
+    contact = contacts.make(actor=me, author_id=known.pk, now=now)
+    details = contacts.Details(name=f"{mark} Kontakt", notes=f"{mark} Bemerkung")
+    contacts.change(actor=me, contact_id=contact.pk, details=details, now=now)
+    contacts.not_same(actor=me, author_id=known.pk, other_id=other.pk, now=now)
+    desk.asked(f"{mark} Abschied", by="cleo")
+    gone = Author.objects.get(channel=desk.channel, remote_id="cleo")
+    subject = contacts.subject_of_author(actor=me, author_id=gone.pk)
+    privacy.erase(actor=me, subject=subject, sure=True, now=now)
+    privacy.set_personal_statistics(actor=me, on=True, now=now)
+    DailyCount.objects.create(
+        workspace=me.workspace, channel=desk.channel, day=now.date(), kind="comment", interactions=1
+    )
+    return contact, other
 
 
 def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
@@ -110,6 +142,15 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "case-count": [{"text": "x"}],
         "idea-do": [{"status": "used"}],
         "notice-preferences": [{"digest_time": "09:00", "company_days": "on"}],
+        "contact-do": [
+            {"do": what, "author": forms["author"]} for what in ("link", "unlink", "not-same", "delete")
+        ],
+        "contact-edit": [{"name": "x"}],
+        "contact-erase": [{"sure": "yes"}],
+        "author-do": [{"do": what, "author": forms["author"]} for what in ("make", "link", "not-same")],
+        "author-erase": [{"sure": "yes"}],
+        "channel-retention": [{"days": "1", "raw_days": "1", "sure": "yes"}],
+        "settings-privacy-statistics": [{"on": "no"}],
         "settings-member-role": [{"role": "guest"}, {"role": "owner"}],
         "texts": [
             {"what": "delete-label", "id": forms["label"]},

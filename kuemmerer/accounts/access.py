@@ -12,8 +12,15 @@ from kuemmerer.core.errors import Forbidden, NotFound
 
 _GUEST = frozenset({"inbox.view", "inbox.note", "channels.view", "ideas.view"})
 _AUTHOR = _GUEST | {"ideas.edit"}
-_AGENT = _AUTHOR | {"inbox.work", "inbox.reply", "inbox.moderate"}
-_MANAGER = _AGENT | {"inbox.configure", "channels.manage", "members.manage", "teams.manage", "tokens.manage"}
+_AGENT = _AUTHOR | {"inbox.work", "inbox.reply", "inbox.moderate", "contacts.view", "contacts.edit"}
+_MANAGER = _AGENT | {
+    "inbox.configure",
+    "channels.manage",
+    "members.manage",
+    "teams.manage",
+    "tokens.manage",
+    "privacy.manage",
+}
 _OWNER = _MANAGER | {"workspace.manage", "owners.manage"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {

@@ -7,8 +7,20 @@ class ChannelsConfig(AppConfig):
     label = "channels"
 
     def ready(self) -> None:
-        from kuemmerer.channels import pages  # noqa: F401 - declares its banners
-        from kuemmerer.web import shell
+        from kuemmerer.channels import pages, privacy  # noqa: F401 - declares its banners
+        from kuemmerer.channels.own_data import OwnData
+        from kuemmerer.web import settings_tabs, shell
+
+        privacy.register(OwnData())
+        settings_tabs.add_tab(
+            shell.Entry(
+                label=_("Data protection"),
+                url_name="settings-privacy",
+                icon="",
+                permission="privacy.manage",
+                order=70,
+            )
+        )
 
         shell.add_entry(
             shell.Entry(

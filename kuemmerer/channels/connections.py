@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import hash_token
+from kuemmerer.channels import erased
 from kuemmerer.channels.models import Channel, Credential, Interaction, SignIn
 from kuemmerer.core import encryption
 from kuemmerer.core.errors import Conflict, DeskError, Invalid, NotFound
@@ -204,6 +205,9 @@ def keep(
             "interval": connector.fastest_sync,
         },
     )
+    if is_new and erased.is_remembered(channel):
+        channel.has_erased = True
+        channel.save(update_fields=["has_erased"])
     if not is_new:
         channel.settings = dict(connected.settings)
         channel.state, channel.problem, channel.problem_words = Channel.State.ACTIVE, "", ""

@@ -12,13 +12,14 @@ from typing import Any
 
 from django.db import models, transaction
 
+from kuemmerer.channels import erased
+from kuemmerer.channels.keys import UNSTORABLE, author_key, clean, cut
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.core.rows import insert
 from kuemmerer.networks import base
 from kuemmerer.networks.text import tidy
 
 CLOCK_SKEW = timedelta(minutes=5)
-_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _IN_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})|NaN|Infinity")
 _MOST_FOLLOWERS = 2**63 - 1
 _SQL_VARIABLES = 500
@@ -39,28 +40,35 @@ def store(*, channel: Channel, items: Sequence[base.Item], gone: Sequence[str] =
     """
     # Locks the channel's row until the commit: change numbers become visible in their own order.
     locked = (
-        Channel.objects.select_for_update().only("id", "seq", "fetched", "workspace_id").get(pk=channel.pk)
+        Channel.objects.select_for_update()
+        .only("id", "seq", "fetched", "workspace_id", "retention_days", "has_erased")
+        .get(pk=channel.pk)
     )
-    unique = list({_cut(item.remote_id): item for item in items}.values())
+    unique = list({cut(item.remote_id): item for item in items}.values())
+    if locked.has_erased:
+        unique = erased.without_erased(channel, unique)
+    known = _by_remote_id(channel, [item.remote_id for item in unique] + list(gone))
+    if (since := locked.keeps_since(now)) is not None:
+        # A feed goes on listing what is older than we may keep.
+        unique = [item for item in unique if item.created_at >= since or cut(item.remote_id) in known]
     authors = _authors(channel, unique, now)
     threads = _threads(channel, unique)
-    known = _by_remote_id(channel, [item.remote_id for item in unique] + list(gone))
     seq = locked.seq
     new: dict[str, dict[str, Any]] = {}
     changed: dict[str, Interaction] = {}
     for item in unique:
-        present = known.get(_cut(item.remote_id))
+        present = known.get(cut(item.remote_id))
         if present is None:
             seq += 1
             row = _new(channel, item, now)
-            row["author_id"] = authors[_author_key(item.author)].pk
-            row["thread_id"] = threads[_cut(item.thread_id)].pk
+            row["author_id"] = authors[author_key(item.author)].pk
+            row["thread_id"] = threads[cut(item.thread_id)].pk
             new[row["remote_id"]] = {**row, "seq": seq}
         elif _update(present, item, now):
             seq += 1
             present.seq = seq
             changed[present.remote_id] = present
-    for remote_id in dict.fromkeys(_cut(remote_id) for remote_id in gone):
+    for remote_id in dict.fromkeys(cut(remote_id) for remote_id in gone):
         lost = known.get(remote_id)
         if lost is not None and lost.deleted_at is None:
             seq += 1
@@ -103,15 +111,6 @@ def save_all(model: type[models.Model], rows: Sequence[models.Model], fields: Se
     )
 
 
-def _cut(remote_id: str) -> str:
-    return _clean(remote_id)[:1000]
-
-
-def _clean(text: str) -> str:
-    """Without what a database refuses: one such character must not stop a channel for good."""
-    return text if text.isprintable() else _UNSTORABLE.sub("", text)
-
-
 def _raw(record: Mapping[str, Any]) -> dict[str, Any]:
     """The network's own record, less what PostgreSQL's JSON does not take."""
     text = json.dumps(dict(record))
@@ -128,16 +127,12 @@ def _storable(value: Any) -> Any:
     return [_storable(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _author_key(person: base.Person) -> str:
-    return _clean(person.remote_id or person.handle or "?")[:512]
-
-
 def _authors(channel: Channel, items: Sequence[base.Item], now: datetime) -> dict[str, Author]:
     """The authors by remote id, created or brought up to date."""
-    wanted = {_author_key(item.author): item.author for item in items}
+    wanted = {author_key(item.author): item.author for item in items}
     first: dict[str, datetime] = {}
     for item in items:
-        key = _author_key(item.author)
+        key = author_key(item.author)
         first[key] = min(first.get(key, now), item.created_at)
     found: dict[str, Author] = {}
     keys = list(wanted)
@@ -184,14 +179,14 @@ def _profile(person: base.Person) -> dict[str, object]:
 
 def _web(url: str, longest: int) -> str:
     """Only addresses that are safe as a link: a network may say `javascript:…`."""
-    good = url.startswith(("https://", "http://")) and len(url) <= longest and not _UNSTORABLE.search(url)
+    good = url.startswith(("https://", "http://")) and len(url) <= longest and not UNSTORABLE.search(url)
     return url if good else ""
 
 
 def _threads(channel: Channel, items: Sequence[base.Item]) -> dict[str, Thread]:
     first: dict[str, datetime] = {}
     for item in items:
-        key = _cut(item.thread_id)
+        key = cut(item.thread_id)
         first[key] = min(first.get(key, item.created_at), item.created_at)
     found: dict[str, Thread] = {}
     keys = list(first)
@@ -208,7 +203,7 @@ def _threads(channel: Channel, items: Sequence[base.Item]) -> dict[str, Thread]:
 
 
 def _by_remote_id(channel: Channel, remote_ids: Sequence[str]) -> dict[str, Interaction]:
-    keys = list(dict.fromkeys(_cut(remote_id) for remote_id in remote_ids))
+    keys = list(dict.fromkeys(cut(remote_id) for remote_id in remote_ids))
     found: dict[str, Interaction] = {}
     for start in range(0, len(keys), _SQL_VARIABLES):
         part = keys[start : start + _SQL_VARIABLES]
@@ -232,9 +227,9 @@ def _new(channel: Channel, item: base.Item, now: datetime) -> dict[str, Any]:
         "workspace_id": channel.workspace_id,
         "channel_id": channel.pk,
         "kind": item.kind,
-        "remote_id": _cut(item.remote_id),
-        "parent_remote_id": _cut(item.parent_id),
-        "language": _clean(item.language)[:16],
+        "remote_id": cut(item.remote_id),
+        "parent_remote_id": cut(item.parent_id),
+        "language": clean(item.language)[:16],
         "visibility": item.visibility,
         "ours": item.ours,
         "addressed": item.addressed,

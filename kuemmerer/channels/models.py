@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -58,6 +58,13 @@ class Channel(models.Model):
     # The number of the newest change; see Interaction.seq.
     seq = models.BigIntegerField(default=0)
 
+    # How long what was fetched is kept; see retention.py.
+    retention_days = models.PositiveIntegerField(null=True, help_text="null: for ever")
+    raw_days = models.PositiveIntegerField(null=True, help_text="null: as long as the interaction")
+    retention_mark = models.BigIntegerField(default=0, help_text="up to which interaction was looked at")
+    retention_at = models.DateTimeField(null=True, help_text="when the next walk through all begins")
+    has_erased = models.BooleanField(default=False, help_text="somebody here was erased on request")
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -80,6 +87,23 @@ class Channel(models.Model):
     @property
     def problem_sentence(self) -> str:
         return sentence(self.problem, self.problem_words)
+
+    def keeps_since(self, now: datetime) -> datetime | None:
+        """The moment before which nothing is kept, None without a retention. It is a local midnight, so that
+        the counts of a day are written at once.
+        """
+        return self._midnight(now, self.retention_days)
+
+    def keeps_raw_since(self, now: datetime) -> datetime | None:
+        """The same for the networks' own records."""
+        return self._midnight(now, self.raw_days)
+
+    def _midnight(self, now: datetime, days: int | None) -> datetime | None:
+        if days is None:
+            return None
+        zone = self.workspace.zone
+        day = now.astimezone(zone).date() - timedelta(days=days)
+        return datetime(day.year, day.month, day.day, tzinfo=zone)
 
     def backfill_share(self, now: datetime) -> int | None:
         """Progress of the backfill in per cent, None once it is done."""
@@ -263,3 +287,74 @@ class Interaction(models.Model):
             url=self.url,
             raw=self.raw,
         )
+
+
+class DailyCount(models.Model):
+    """What was erased after its time, as numbers: how much of a kind was written on a local day."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="daily_counts")
+    day = models.DateField()
+    kind = models.CharField(max_length=10, choices=Interaction.Kind)
+    ours = models.BooleanField(default=False)
+    interactions = models.PositiveIntegerField(default=0)
+    answered = models.PositiveIntegerField(default=0)
+    answer_minutes = models.BigIntegerField(default=0, help_text="sum over the answered; by the clock")
+    answer_times = models.JSONField(
+        default=list, help_text="how many of them within each of retention.BOUNDS, and later"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "day", "kind", "ours"], name="one_count_per_day"),
+            models.CheckConstraint(
+                condition=models.Q(answered__lte=models.F("interactions")), name="answered_of_interactions"
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "day"], name="count_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind}: {self.interactions}"
+
+
+class Erased(models.Model):
+    """Somebody, or something of theirs, that must not come back: a keyed hash and nothing else."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    account = models.CharField(max_length=64, db_index=True, help_text="hash of the channel's own account")
+    hash = models.CharField(max_length=64, unique=True)
+    erased_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.hash[:12]
+
+
+class PrivacyRecord(models.Model):
+    """That a person's data were handed out or erased: who did it, when, how much. Names nobody."""
+
+    class Kind(models.TextChoices):
+        EXPORT = "export", _("Handed out")
+        ERASURE = "erasure", _("Erased")
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="privacy_records")
+    kind = models.CharField(max_length=8, choices=Kind)
+    actor = models.CharField(max_length=254, help_text="as in the audit log")
+    at = models.DateTimeField()
+    hashes = models.JSONField(default=list, help_text="keyed hashes of the remote ids")
+    counts = models.JSONField(default=dict, help_text="rows by what they are")
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-id"], name="privacy_record_list")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d}"
+
+
+class DataProtection(models.Model):
+    """What a workspace has decided about data protection. Without a row all is as cautious as can be."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, related_name="data_protection")
+    personal_statistics = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"data protection of {self.workspace_id}"

@@ -90,6 +90,7 @@ def channels(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "cards": [_card(channel, now) for channel in rows],
         "can_manage": request.actor.can("channels.manage"),
+        "can_protect": request.actor.can("privacy.manage"),
     }
     template = "channels/_cards.html" if request.htmx else "channels/channels.html"
     return render(request, template, context)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from kuemmerer.channels import sync
+from kuemmerer.channels import retention, sync
 from kuemmerer.channels.models import Channel
 from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import sweep
@@ -18,6 +18,11 @@ SILENT_AFTER = timedelta(minutes=30)
 @sweep("channels.sync", every=5, queue="sync")
 def sync_channels(now: datetime) -> int:
     return sync.sync_due(now)
+
+
+@sweep("channels.retention", every=600)
+def expire_interactions(now: datetime) -> int:
+    return retention.expire_due(now)
 
 
 def unsynced(now: datetime) -> Q:

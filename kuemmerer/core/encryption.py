@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -51,3 +53,18 @@ def decrypt(token: str) -> dict[str, Any]:
             )
         ) from error
     return value
+
+
+def fingerprint(*parts: object) -> str:
+    """64 hex digits that are the same for the same parts, and from which nobody without the secret key can
+    learn or confirm what they were.
+    """
+    message = json.dumps([str(part) for part in parts]).encode()
+    return hmac.new(_fingerprint_key(settings.SECRET_KEY), message, sha256).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _fingerprint_key(secret_key: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"kuemmerer fingerprints").derive(
+        secret_key.encode()
+    )

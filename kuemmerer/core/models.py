@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -41,3 +42,19 @@ def record(
         details=details,
         at=now,
     )
+
+
+def forget(*, workspace_id: int, subject_type: str, subject_ids: Iterable[int]) -> int:
+    """Take the details out of what was recorded about these; that it happened stays. Returns how many
+    records.
+
+    `subject_type` is the model's name in small letters, as `record` writes it.
+    """
+    ids = list(subject_ids)
+    count = 0
+    for start in range(0, len(ids), 500):
+        found = AuditRecord.objects.filter(
+            workspace_id=workspace_id, subject_type=subject_type, subject_id__in=ids[start : start + 500]
+        )
+        count += found.exclude(details={}).update(details={})
+    return count

@@ -8,7 +8,9 @@ class InboxConfig(AppConfig):
 
     def ready(self) -> None:
         from kuemmerer.accounts import workspaces
+        from kuemmerer.channels import privacy
         from kuemmerer.inbox import cases, pages
+        from kuemmerer.inbox.own_data import InboxData
         from kuemmerer.web import shell
 
         shell.add_entry(
@@ -30,4 +32,5 @@ class InboxConfig(AppConfig):
                 order=60,
             )
         )
+        privacy.register(InboxData())
         workspaces.hours_changed.append(cases.deadlines_changed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from kuemmerer.accounts.access import Actor
+from kuemmerer.audience import contacts
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Interaction
 from kuemmerer.inbox import moderation
@@ -131,9 +132,9 @@ def _with_days(entries: list[Entry], actor: Actor) -> list[Entry]:
 
 
 def earlier_cases(case: Case) -> list[Case]:
-    """The author's other cases, newest first."""
+    """The other cases of the same person, on all channels, newest first."""
     return list(
-        Case.objects.filter(author=case.author_id)
+        Case.objects.filter(author__in=contacts.same_person(case.author_id))
         .exclude(pk=case.pk)
         .select_related("channel")
         .order_by("-last_at")[:8]

@@ -20,7 +20,7 @@ from kuemmerer.accounts.models import Membership, User, Workspace
 from kuemmerer.channels.delivery import new_key
 from kuemmerer.channels.models import Channel
 from kuemmerer.core import clock
-from kuemmerer.core.errors import DeskError, Invalid
+from kuemmerer.core.errors import DeskError, Invalid, NotFound
 from kuemmerer.inbox import cases, conversation, library, lists, moderation, replies
 from kuemmerer.inbox.models import Case, CaseLabel, Label, SavedReply, Status
 from kuemmerer.networks.base import Action
@@ -219,6 +219,7 @@ def _case_context(
         "can_work": actor.can("inbox.work"),
         "can_note": actor.can("inbox.note"),
         "can_moderate": actor.can("inbox.moderate"),
+        "can_see_contacts": actor.can("contacts.view"),
         "counter": _counter(case.channel, opening),
         "opening": opening,
         "draft": opening,
@@ -268,6 +269,17 @@ def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse
 @page("inbox.view")
 def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     return _show(request, case_id)
+
+
+@page("inbox.view")
+def case_of(request: WorkspaceRequest, interaction_id: int) -> HttpResponse:
+    """To the case that an interaction belongs to; other pages know no more of it."""
+    found = Case.objects.filter(
+        workspace=request.actor.workspace, case_interactions__interaction=interaction_id
+    ).first()
+    if found is None:
+        raise NotFound(_("No case was made of this."))
+    return redirect("case", request.actor.workspace.slug, found.pk)
 
 
 @page("inbox.view")

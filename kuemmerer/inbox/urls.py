@@ -7,6 +7,7 @@ from kuemmerer.inbox import pages
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
     path("inbox/<int:case_id>/", pages.case, name="case"),
+    path("inbox/of/<int:interaction_id>/", pages.case_of, name="case-of"),
     path("inbox/<int:case_id>/thread/", pages.thread, name="case-thread"),
     path("inbox/<int:case_id>/count/", pages.count, name="case-count"),
     path("inbox/<int:case_id>/write/", pages.write, name="case-write"),

@@ -7,8 +7,11 @@ class PublishingConfig(AppConfig):
     label = "publishing"
 
     def ready(self) -> None:
+        from kuemmerer.channels import privacy
+        from kuemmerer.publishing.own_data import IdeaData
         from kuemmerer.web import shell
 
+        privacy.register(IdeaData())
         shell.add_entry(
             shell.Entry(
                 label=_("Ideas"), url_name="ideas", icon="lightbulb", permission="ideas.view", order=20

@@ -114,6 +114,8 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "member_id": desk.get("/members")["items"][0]["id"],
         "invitation_id": desk.get("/invitations")["items"][0]["id"],
         "notice_id": desk.post("/notices/test")["id"],
+        "author_id": case["author"]["id"],
+        "contact_id": desk.post("/contacts", {"author": case["author"]["id"]})["id"],
     }
     return desk, ids
 
@@ -221,6 +223,7 @@ def test_no_list_shows_anything_of_another_workspace(full: tuple[Program, dict[s
         "/saved-replies",
         "/ideas",
         "/invitations",
+        "/contacts",
     ):
         assert desk.get(path)["items"], path
         assert stranger.get(path)["items"] == [], path
