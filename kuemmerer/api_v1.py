@@ -9,6 +9,7 @@ from kuemmerer.channels import api as channels
 from kuemmerer.channels import privacy_api as privacy
 from kuemmerer.inbox import api as inbox
 from kuemmerer.notify import api as notify
+from kuemmerer.notify import webhook_api as webhooks
 from kuemmerer.publishing import api as publishing
 
 api = Api(
@@ -31,6 +32,7 @@ api.mount(
         *inbox.OPERATIONS,
         publishing.operations,
         notify.operations,
+        webhooks.operations,
     ]
 )
 urls = api.guarded_urls

@@ -23,7 +23,7 @@ from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
 from kuemmerer.inbox import cases, library
-from kuemmerer.notify import notices, preferences
+from kuemmerer.notify import notices, preferences, webhooks
 from kuemmerer.publishing import ideas
 from tests.factories import MONDAY, Clock, Desk, actor
 from tests.test_access import OURS, Route
@@ -96,6 +96,16 @@ def house(folder: Path, mark: str) -> House:
         "network": "demo",
         "notice_id": notice.pk,
     }
+    hook, _key = webhooks.make(
+        actor=me,
+        name=f"{mark} Webhook",
+        address="https://example.org/hook",
+        format_="json",
+        wanted=["case.opened"],
+        now=now,
+    )
+    made.ids["webhook_id"] = hook.pk
+    made.ids["delivery_id"] = webhooks.send_test(actor=me, webhook_id=hook.pk, now=now).pk
     made.in_forms = {
         "label": label.pk,
         "saved": saved.pk,
@@ -142,6 +152,7 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "case-count": [{"text": "x"}],
         "idea-do": [{"status": "used"}],
         "notice-preferences": [{"digest_time": "09:00", "company_days": "on"}],
+        "webhook-do": [{"do": what} for what in ("test", "off", "on", "key", "delete")],
         "contact-do": [
             {"do": what, "author": forms["author"]} for what in ("link", "unlink", "not-same", "delete")
         ],

@@ -19,6 +19,7 @@ _MANAGER = _AGENT | {
     "members.manage",
     "teams.manage",
     "tokens.manage",
+    "webhooks.manage",
     "privacy.manage",
 }
 _OWNER = _MANAGER | {"workspace.manage", "owners.manage"}

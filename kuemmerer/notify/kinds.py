@@ -70,5 +70,6 @@ FIRST = (
     Kind(key="channel_trouble", label=_("A channel is in trouble"), permission="channels.manage", order=60),
     # Its hour is chosen, so no other hours hold it back; days off are looked at when it is written.
     Kind(key="digest", label=_("The day's summary"), push=False, quiet=False, order=70),
+    Kind(key="webhook_off", label=_("A webhook was switched off"), permission="webhooks.manage", order=65),
     Kind(key="test", label=_("A test"), quiet=False, optional=False, order=90),
 )

@@ -167,12 +167,12 @@ class _Postman:
 
     def _open(self) -> BaseEmailBackend:
         if self._connection is None:
-            connection = get_connection()
+            self._connection = get_connection()
             try:
-                connection.open()
+                self._connection.open()
             except (smtplib.SMTPException, OSError) as error:
+                self._close()
                 raise ServerDown(error, began=False) from error
-            self._connection = connection
         return self._connection
 
     def _close(self) -> None:

@@ -7,8 +7,10 @@ from datetime import time
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.models import Membership, User, Workspace
+from kuemmerer.core import encryption
 from kuemmerer.notify.kinds import Kind
 from kuemmerer.notify.leases import Outgoing
 from kuemmerer.notify.quiet import Quiet
@@ -114,3 +116,68 @@ class MailTrouble(models.Model):
 
     def __str__(self) -> str:
         return self.words
+
+
+class Webhook(models.Model):
+    """An address of another program that is told what happens here."""
+
+    class Format(models.TextChoices):
+        JSON = "json", _("JSON, for programs")
+        SLACK = "slack", "Slack"
+        MATTERMOST = "mattermost", "Mattermost"
+        TEAMS = "teams", "Microsoft Teams"
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="webhooks")
+    name = models.CharField(_("name"), max_length=100)
+    host = models.CharField(max_length=253, help_text="of the address, for lists")
+    sealed = models.TextField(help_text="the address (a chat's is a secret), and the keys to sign with")
+    format = models.CharField(_("format"), max_length=10, choices=Format, default=Format.JSON)
+    events = models.JSONField(default=list)
+    active = models.BooleanField(default=True)
+    off_because = models.CharField(max_length=20, blank=True, default="", help_text="gone or failing")
+    failing_since = models.DateTimeField(null=True, help_text="the first failure since the last success")
+    failures = models.PositiveIntegerField(default=0, help_text="in a row")
+    rests_until = models.DateTimeField(null=True)
+    worked_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace"], condition=Q(active=True), name="notify_webhook_active")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def address(self) -> str:
+        """The whole address; a secret. Raises core.encryption.Unreadable."""
+        return str(encryption.decrypt(self.sealed)["address"])
+
+    @property
+    def keys(self) -> list[dict[str, str]]:
+        """What to sign with, the newest first: {"key": "whsec_…", "until": ISO moment or nothing}."""
+        return list(encryption.decrypt(self.sealed)["keys"])
+
+
+class WebhookDelivery(Outgoing):
+    """One event on its way to one address, with a log of its attempts."""
+
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries")
+    event = models.CharField(max_length=50)
+    key = models.CharField(max_length=100)
+    message_id = models.CharField(max_length=40, unique=True, help_text="the webhook-id of all attempts")
+    data = models.JSONField()
+    log = models.JSONField(default=list, help_text="each attempt: at, status, ms, answer, problem")
+
+    class Meta(Outgoing.Meta):
+        constraints = [
+            *Outgoing.Meta.constraints,
+            models.UniqueConstraint(fields=["webhook", "key"], name="notify_emitted_once"),
+        ]
+        indexes = [
+            *Outgoing.Meta.indexes,
+            models.Index(fields=["webhook", "-id"], name="notify_delivery_log"),
+            models.Index(fields=["created_at"], name="notify_delivery_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.state}"

@@ -8,11 +8,12 @@ from django.db.models import Q
 
 from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import sweep
-from kuemmerer.notify import digest, leases, mail
+from kuemmerer.notify import digest, leases, mail, webhook_delivery
 from kuemmerer.notify.leases import State
-from kuemmerer.notify.models import Mail, MailTrouble, Notice
+from kuemmerer.notify.models import Mail, MailTrouble, Notice, WebhookDelivery
 
 KEEP_NOTICES = timedelta(days=90)
+KEEP_DELIVERIES = timedelta(days=30)
 BATCH = 1000
 STUCK_AFTER = timedelta(minutes=10)
 
@@ -20,6 +21,11 @@ STUCK_AFTER = timedelta(minutes=10)
 @sweep("notify.mail", every=15, queue="notify")
 def send_mails(now: datetime) -> int:
     return mail.send_due(now)
+
+
+@sweep("notify.webhooks", every=5, queue="notify")
+def send_webhooks(now: datetime) -> int:
+    return webhook_delivery.send_due(now)
 
 
 @sweep("notify.digest", every=60)
@@ -34,7 +40,10 @@ def tidy(now: datetime) -> int:
     old = old.filter(Q(mail=None) | ~Q(mail__state=State.WAITING))
     pks = list(old.values_list("pk", flat=True)[:BATCH])
     Notice.objects.filter(pk__in=pks).delete()
-    return len(pks)
+    delivered = WebhookDelivery.objects.filter(created_at__lt=now - KEEP_DELIVERIES)
+    done = list(delivered.exclude(state=State.WAITING).values_list("pk", flat=True)[:BATCH])
+    WebhookDelivery.objects.filter(pk__in=done).delete()
+    return len(pks) + len(done)
 
 
 @check

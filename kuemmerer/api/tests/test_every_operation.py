@@ -102,6 +102,7 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
     channel = with_conversation(desk)
     case = desk.get("/cases?view=unassigned&limit=1")["items"][0]
     desk.post("/invitations", {"email": "new@example.org", "role": "agent"})
+    hook = desk.post("/webhooks", {"name": "shop", "address": "https://example.org/hook"})
     ids = {
         "channel_id": channel["id"],
         "case_id": case["id"],
@@ -114,6 +115,8 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "member_id": desk.get("/members")["items"][0]["id"],
         "invitation_id": desk.get("/invitations")["items"][0]["id"],
         "notice_id": desk.post("/notices/test")["id"],
+        "webhook_id": hook["id"],
+        "delivery_id": desk.post(f"/webhooks/{hook['id']}/test")["id"],
         "author_id": case["author"]["id"],
         "contact_id": desk.post("/contacts", {"author": case["author"]["id"]})["id"],
     }
