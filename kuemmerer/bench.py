@@ -58,8 +58,8 @@ def _run(what: str, interactions: int | None) -> dict[str, Any]:
             "kuemmerer bench: this database is in use. Name an empty one in KUEMMERER_DATABASE_URL."
         )
     actor = _company()
-    measure = _sync if what == "sync" else _inbox
-    sizes = (interactions,) if interactions else SIZES if what == "inbox" else SIZES[:1]
+    measure = {"sync": _sync, "inbox": _inbox, "search": _search}[what]
+    sizes = (interactions,) if interactions else SIZES[:1] if what == "sync" else SIZES
     result = measure(actor, sizes)
     return {
         "benchmark": what,
@@ -124,11 +124,94 @@ def _inbox(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
             history.grow_to(size)
             _analyze()
             results.append({"interactions": size, "p95_ms": _pages(actor, source)})
-    growth = {}
-    if len(results) > 1:
-        first, last = results[0]["p95_ms"], results[-1]["p95_ms"]
-        growth = {name: round(last[name] / first[name], 2) for name in last}
-    return {"sizes": results, "growth": growth}
+    return {"sizes": results, "growth": _growth(results)}
+
+
+def _growth(results: list[dict[str, Any]]) -> dict[str, float]:
+    """How many times longer everything takes at the last size than at the first."""
+    if len(results) < 2:
+        return {}
+    first, last = results[0]["p95_ms"], results[-1]["p95_ms"]
+    return {name: round(last[name] / first[name], 2) for name in last}
+
+
+def _search(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Server time of the list with a search, middleware and templates included, as the index grows; and how
+    fast the index is filled.
+    """
+    from kuemmerer import bench_data
+    from kuemmerer.core import clock
+    from kuemmerer.inbox import search
+
+    history = bench_data.History(actor, bench_data.channels(actor, NOW), NOW)
+    results: list[dict[str, Any]] = []
+    with clock.frozen(NOW):
+        for size in sizes:
+            history.grow_to(size)
+            history.cases_are_made()
+            start = time.perf_counter()
+            indexed = search.fill(NOW)
+            filled = time.perf_counter() - start
+            _analyze()
+            results.append(
+                {
+                    "interactions": size,
+                    "indexed_per_second": round(indexed / filled),
+                    "p95_ms": _searches(actor, random.Random(1)),
+                }
+            )
+    return {"sizes": results, "growth": _growth(results)}
+
+
+def _searches(actor: Actor, source: random.Random) -> dict[str, float]:
+    """p95 in milliseconds of each kind of search."""
+    from urllib.parse import urlencode
+
+    from django.urls import reverse
+
+    from kuemmerer import bench_data
+    from kuemmerer.channels.models import Channel, Interaction
+    from kuemmerer.inbox.models import Label
+
+    client = _client(actor)
+    inbox = reverse("inbox", args=[actor.workspace.slug])
+    words = bench_data.vocabulary(100_000)
+    label = Label.objects.get(workspace=actor.workspace)
+    channel = Channel.objects.filter(workspace=actor.workspace).order_by("pk")[:1].get()
+    newest = Interaction.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    some = Interaction.objects.filter(pk__in=[source.randint(1, newest) for _ in range(ASKED * 6)])
+    texts = [text.split() for text in some.values_list("text", flat=True) if text.count(" ") > 3][:ASKED]
+    filters = (
+        {"view": "mine"},
+        {"view": "open"},
+        {"view": "all", "status": "closed"},
+        {"view": "all", "label": label.pk},
+        {"view": "all", "channel": channel.pk},
+    )
+    asked: dict[str, list[dict[str, Any]]] = {
+        "rare": [{"q": source.choice(words[20_000:])} for _ in range(ASKED)],
+        "medium": [{"q": source.choice(words[100:5_000])} for _ in range(ASKED)],
+        "common": [{"q": words[place % 3]} for place in range(ASKED)],
+        "prefix": [{"q": ("liefer", "bestell*", "brot", "rechnung", "straße")[n % 5]} for n in range(ASKED)],
+        "phrase": [{"q": '"{} {} {}"'.format(*text[:3])} for text in texts],
+        "two_common": [{"q": f"{words[n % 3]} {words[3 + n % 3]}"} for n in range(ASKED)],
+        "common_and_filter": [{"q": words[n % 3], **filters[n % 5]} for n in range(ASKED)],
+        "medium_and_filter": [{"q": source.choice(words[100:5_000]), **filters[n % 5]} for n in range(ASKED)],
+        "no_hit": [{"q": f"unauffindbar{n}"} for n in range(ASKED)],
+        "handle": [{"q": f"@person{int(source.random() ** 2.4 * bench_data.PEOPLE)}"} for _ in range(ASKED)],
+    }
+    return {
+        name: _p95(client, [f"{inbox}?{urlencode({'view': 'all', **query})}" for query in queries])
+        for name, queries in asked.items()
+    }
+
+
+def _client(actor: Actor) -> Client:
+    from django.test import Client
+
+    client = Client()
+    client.force_login(actor.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
 
 
 def _analyze() -> None:
@@ -141,14 +224,12 @@ def _analyze() -> None:
 
 def _pages(actor: Actor, source: random.Random) -> dict[str, float]:
     """p95 in milliseconds of each kind of page."""
-    from django.test import Client
     from django.urls import reverse
 
     from kuemmerer.channels.models import Channel
     from kuemmerer.inbox.models import Case, Label
 
-    client = Client()
-    client.force_login(actor.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client = _client(actor)
     inbox = reverse("inbox", args=[actor.workspace.slug])
     label = Label.objects.get(workspace=actor.workspace)
     channel = Channel.objects.filter(workspace=actor.workspace).order_by("pk")[:1].get()

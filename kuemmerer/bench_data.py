@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate, islice
 from typing import Any
 
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from django.db import connection, transaction
 from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.core.rows import insert
-from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, Status
+from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, ReadMark, Status
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.registry import connectors
 
@@ -24,11 +25,65 @@ YEARS = 2
 CHANNELS = 20
 PEOPLE = 40_000
 CHUNK = 20_000
-WORDS = """
-    Wann habt ihr auf Danke super Brot ist leider hart Bestellung nicht angekommen wer
-    antwortet mir hier Rechnung Kurs toll Familie wieder morgen Lieferung when open please thanks
-    great service never again question about order
+_COMMON = """
+    die der und ich ist nicht das ein es für ihr wir habe mit euch auf wann in zu the and is my was you to
+    it of for danke bitte leider heute morgen Lieferung Bestellung Brot Kuchen Rechnung Termin Preis
+    Filiale Öffnungszeiten schön toll super gut schlecht wieder noch nie immer endlich warum wer wie kann
+    please thanks order service delivery great question about open again never customer Kundin Familie
+    Größe Farbe Ware Kasse Gutschein reklamieren antworten bestellt geliefert kaputt falsch freundlich
+    unfreundlich warten Anruf Mail Nummer Adresse
 """.split()
+_BEGIN = """
+    Liefer Bestell Brot Kunden Rechnungs Garten Haus Straßen Kinder Winter Sommer Morgen Abend Stadt Land
+    Wasser Holz Möbel Bücher Fenster Türen Maler Werk Fahrrad Auto Reise Hotel Zimmer Bäckerei Metzger
+    Gemüse Käse Wein Bier Versand Rück Vor Nach Über Unter Haupt Neben order price store home water light
+    paper
+""".split()
+_END = """
+    zeit termin preis nummer liste karte bank schein dienst service ordnung plan haus hof platz weg straße
+    garten tasche kiste schrank tisch stuhl lampe meister lehrling kurs abend fest markt stand gabe nahme
+    prüfung fehler ing ment ness ful ware line
+""".split()
+_LINKS = ("", "s", "en", "er", "e", "ungs")
+_ENDINGS = ("", "en", "e", "s", "er", "n", "es")
+
+
+def vocabulary(size: int) -> list[str]:
+    """So many different words, the most frequent first, as German and English comments have them: short ones
+    all of us need, then compounds and their forms.
+    """
+    rare = (
+        begin + link + end + ending + (str(number) if number else "")
+        for number in range(1_000_000)
+        for ending in _ENDINGS
+        for link in _LINKS
+        for end in _END
+        for begin in _BEGIN
+    )
+    return [*_COMMON, *islice(rare, size - len(_COMMON))]
+
+
+_ZIPF = 1.0
+_VOCABULARY = 100_000
+_OFFSET = 2.7
+"""Mandelbrot's: the most frequent word is not twice as frequent as the second."""
+
+
+class Texts:
+    """Draws texts of 1 to 40 words by the law of Zipf and Mandelbrot: the word of rank r is drawn in
+    proportion to 1/(r + 2.7). The first stands in every third text, two thirds of the vocabulary in fewer
+    than one of 50,000.
+    """
+
+    def __init__(self, source: random.Random) -> None:
+        self._source = source
+        self._words = vocabulary(_VOCABULARY)
+        weights = ((rank + _OFFSET) ** -_ZIPF for rank in range(1, _VOCABULARY + 1))
+        self._heap = list(accumulate(weights))
+
+    def draw(self) -> str:
+        length = 1 + int(40 * self._source.random() ** 2)
+        return " ".join(self._source.choices(self._words, cum_weights=self._heap, k=length))
 
 
 def channels(actor: Actor, now: datetime) -> list[Channel]:
@@ -57,6 +112,7 @@ class Crowd:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self._texts = Texts(random.Random(seed + 1))
         self._threads: list[list[int]] = [[] for _ in range(CHANNELS)]
         self._last = 0
 
@@ -72,7 +128,7 @@ class Crowd:
         thread = threads[-1 - int(self.random.random() ** 3 * len(threads))]
         person = int(self.random.random() ** 2.4 * PEOPLE)
         kind = Kind.LIKE if self.random.random() < 0.3 else Kind.COMMENT
-        text = "" if kind == Kind.LIKE else " ".join(self.random.choices(WORDS, k=self.random.randint(1, 40)))
+        text = "" if kind == Kind.LIKE else self._texts.draw()
         return place, thread, person, kind, text
 
 
@@ -118,6 +174,11 @@ class History:
                 self._chunk(start, min(CHUNK, count - start), count)
         for channel in self._places:
             Channel.objects.filter(pk=channel.pk).update(seq=self._written)
+
+    def cases_are_made(self) -> None:
+        """Say so to the inbox, whose own work this history has done already."""
+        for channel in self._places:
+            ReadMark.objects.update_or_create(channel=channel, defaults={"seq": self._written})
 
     def _chunk(self, start: int, length: int, count: int) -> None:
         authors, threads, interactions, links = [], [], [], []

@@ -53,8 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     user.add_argument("--time-zone", default="Europe/Berlin")
     user.add_argument("--language", choices=["de", "en"], default="de")
     user.add_argument("--token", action="store_true", help="print an API token for the workspace")
+    command("reindex", _reindex, "Build the search index anew, beside the desk's work.")
     bench = command("bench", _bench, "Measure this machine; prints JSON.")
-    bench.add_argument("what", choices=["sync", "inbox"])
+    bench.add_argument("what", choices=["sync", "inbox", "search"])
     bench.add_argument("--interactions", type=int, help="size of the test data")
     bench.add_argument("--keep", action="store_true", help="keep the test database")
     return parser
@@ -122,6 +123,19 @@ def _check(arguments: argparse.Namespace) -> int:
     for problem in found:
         print(f"{problem.code}: {problem.details}")
     return 1 if found else 0
+
+
+def _reindex(arguments: argparse.Namespace) -> int:
+    _setup()
+    from kuemmerer.core import clock
+    from kuemmerer.inbox import search
+
+    done = 0
+    for count in search.rebuild(clock.now()):
+        done += count
+        print(f"\r{done} texts", end="", flush=True)
+    print(f"\r{done} texts are in the index.")
+    return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -143,6 +143,7 @@ class Desk:
         Channel.objects.filter(pk=self.channel.pk).update(next_sync_at=self.now())
         moved = sync.sync_due(self.now())
         sweeps.open_cases(self.now())
+        sweeps.index(self.now())
         return moved
 
     def deliver(self) -> int:

@@ -22,7 +22,7 @@ from kuemmerer.audience import contacts
 from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
-from kuemmerer.inbox import cases, library
+from kuemmerer.inbox import cases, library, views
 from kuemmerer.notify import notices, preferences, webhooks
 from kuemmerer.publishing import ideas
 from tests.factories import MONDAY, Clock, Desk, actor
@@ -86,6 +86,7 @@ def house(folder: Path, mark: str) -> House:
         "case_id": case.pk,
         "interaction_id": desk.interaction(uid).pk,
         "reply_id": reply.pk,
+        "view_id": views.save(actor=me, name=f"{mark} Sicht", shared=True, search=mark, now=now).pk,
         "channel_id": desk.channel.pk,
         "idea_id": idea.pk,
         "contact_id": contact.pk,
@@ -150,6 +151,7 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "case-snooze": [{"until": "2030-01-01T10:00"}],
         "case-label": [{"labels": [forms["label"]]}, {}],
         "case-count": [{"text": "x"}],
+        "saved-view-save": [{"name": "x", "view": "all", "label": forms["label"]}],
         "idea-do": [{"status": "used"}],
         "notice-preferences": [{"digest_time": "09:00", "company_days": "on"}],
         "webhook-do": [{"do": what} for what in ("test", "off", "on", "key", "delete")],

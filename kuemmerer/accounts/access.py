@@ -12,7 +12,14 @@ from kuemmerer.core.errors import Forbidden, NotFound
 
 _GUEST = frozenset({"inbox.view", "inbox.note", "channels.view", "ideas.view"})
 _AUTHOR = _GUEST | {"ideas.edit"}
-_AGENT = _AUTHOR | {"inbox.work", "inbox.reply", "inbox.moderate", "contacts.view", "contacts.edit"}
+_AGENT = _AUTHOR | {
+    "inbox.work",
+    "inbox.reply",
+    "inbox.moderate",
+    "contacts.view",
+    "contacts.edit",
+    "views.save",
+}
 _MANAGER = _AGENT | {
     "inbox.configure",
     "channels.manage",

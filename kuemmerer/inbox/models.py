@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.models import Team, User, Workspace
@@ -324,6 +325,118 @@ class SavedReply(models.Model):
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_saved_reply_per_name")]
         ordering = ["name"]
         verbose_name_plural = "saved replies"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Forms(models.Field[str, str]):
+    """The forms of a text's words: a tsvector in PostgreSQL, a text with spaces in SQLite."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "tsvector" if connection.vendor == "postgresql" else "text"
+
+
+class Passage(models.Model):
+    """The index entry of one text in a case: an interaction, a reply or a note.
+
+    The id leads with the workspace and the time of the text (`search.index.first_id`): a walk down the
+    ids is a walk from the newest to the oldest text of one workspace. In SQLite triggers keep the
+    full-text table in step; who rebuilds this table must bring them back (migration 0003). What is
+    deleted leaves the index with it.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    case = models.ForeignKey(Case, models.CASCADE, related_name="passages")
+    link = models.OneToOneField(CaseInteraction, models.CASCADE, null=True, related_name="passage")
+    reply = models.ForeignKey(Reply, models.CASCADE, null=True, db_index=False, related_name="passages")
+    note = models.ForeignKey(Note, models.CASCADE, null=True, db_index=False, related_name="passages")
+    words = models.TextField(help_text="plain words, the author's name last")
+    forms = Forms()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(link__isnull=False, reply=None, note=None)
+                | models.Q(link=None, reply__isnull=False, note=None)
+                | models.Q(link=None, reply=None, note__isnull=False),
+                name="passage_of_one_text",
+            ),
+            models.UniqueConstraint(
+                fields=["reply"], name="one_passage_per_reply", condition=models.Q(reply__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["note"], name="one_passage_per_note", condition=models.Q(note__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"passage {self.pk} of case {self.case_id}"
+
+
+class SearchMark(models.Model):
+    """Up to which change of a channel the search index is filled."""
+
+    channel = models.OneToOneField(Channel, models.CASCADE, related_name="search_mark")
+    seq = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.channel_id}: {self.seq}"
+
+
+class SearchWalk(models.Model):
+    """Up to which id the search index has been through all replies, notes or authors."""
+
+    what = models.CharField(max_length=8, unique=True)
+    reached = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reached}"
+
+
+class IndexedName(models.Model):
+    """The name under which the search index knows an author."""
+
+    author = models.OneToOneField(Author, models.CASCADE, primary_key=True, related_name="indexed_name")
+    digest = models.CharField(max_length=32)
+    behind = models.BigIntegerField(
+        null=True, help_text="passages with a smaller id may still have an older name"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["author"], name="name_behind", condition=models.Q(behind__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"name of {self.author_id}"
+
+
+class SavedView(models.Model):
+    """Filters of the case list and a search, kept under a name by one person or for the team."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="saved_views")
+    owner = models.ForeignKey(User, models.CASCADE, null=True, related_name="saved_views")
+    name = models.CharField(_("name"), max_length=40)
+    view = models.CharField(max_length=12)
+    status = models.CharField(max_length=8, choices=Status, blank=True, default="")
+    channel = models.ForeignKey(Channel, models.CASCADE, null=True, related_name="saved_views")
+    label = models.ForeignKey(Label, models.CASCADE, null=True, related_name="saved_views")
+    assignee = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    search = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "owner", "name"], name="one_view_per_name_and_person"
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "name"],
+                name="one_team_view_per_name",
+                condition=models.Q(owner=None),
+            ),
+        ]
+        ordering = ["name", "id"]
 
     def __str__(self) -> str:
         return self.name

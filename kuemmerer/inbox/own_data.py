@@ -14,10 +14,12 @@ from django.utils.translation import pgettext_lazy
 
 from kuemmerer.accounts.models import Workspace
 from kuemmerer.channels.delivery import State
+from kuemmerer.channels.models import Interaction
 from kuemmerer.channels.privacy import Part, Section, Subject, pieces
 from kuemmerer.core.errors import Conflict
 from kuemmerer.core.models import forget
-from kuemmerer.inbox.models import Case, CaseInteraction, Note, Reply, Status
+from kuemmerer.inbox import search
+from kuemmerer.inbox.models import Case, CaseInteraction, Note, Reply, SavedView, Status
 from kuemmerer.notify import forgetting
 
 _ON_ITS_WAY = Q(state__in=[State.PENDING, State.SENDING]) | Q(state=State.UNKNOWN, next_at__isnull=False)
@@ -113,17 +115,28 @@ def _erase_cases(ids: Sequence[int], workspace: Workspace) -> None:
 def _redact(subject: Subject) -> None:
     """Others' cases in the same conversations stay, without the person's names."""
     redactor = subject.redactor
+    for view in SavedView.objects.filter(workspace=subject.workspace):
+        if redactor.text(view.search) != view.search or redactor.text(view.name) != view.name:
+            view.delete()
     for some in pieces(subject.thread_ids):
+        notes, replies = [], []
         for case in Case.objects.filter(thread__in=some).only("pk", "excerpt"):
             if (text := redactor.text(case.excerpt)) != case.excerpt:
                 Case.objects.filter(pk=case.pk).update(excerpt=text[:200])
         for note in Note.objects.filter(case__thread__in=some).only("pk", "text"):
             if (text := redactor.text(note.text)) != note.text:
                 Note.objects.filter(pk=note.pk).update(text=text)
+                notes.append(note.pk)
         # What is about to be sent goes out exactly as it was written.
         for reply in Reply.objects.filter(case__thread__in=some).exclude(_ON_ITS_WAY).only("pk", "text"):
             if (text := redactor.text(reply.text)) != reply.text:
                 Reply.objects.filter(pk=reply.pk).update(text=text)
+                replies.append(reply.pk)
+        links = Interaction.objects.filter(case_interaction__case__thread__in=some).only(
+            "pk", "text", "title"
+        )
+        named = [i.pk for i in links if redactor.text(i.text) != i.text or redactor.text(i.title) != i.title]
+        search.changed(replies=replies, notes=notes, interactions=named)
 
 
 # --- export

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -21,7 +21,7 @@ from kuemmerer.channels.delivery import new_key
 from kuemmerer.channels.models import Channel
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError, Invalid, NotFound
-from kuemmerer.inbox import cases, conversation, library, lists, moderation, replies
+from kuemmerer.inbox import cases, conversation, library, lists, moderation, query_string, replies, view_pages
 from kuemmerer.inbox.models import Case, CaseLabel, Label, SavedReply, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
@@ -42,30 +42,6 @@ SHOWN = 25
 
 
 # --- the list
-
-
-def _number(value: str) -> int | None:
-    """A typed id; None for everything that is none, also for digits of other scripts and endless ones."""
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None
-
-
-def _filters(query: Mapping[str, str]) -> dict[str, Any]:
-    """The filters of a list from the query string; nonsense is an error with a sentence, never a crash."""
-
-    def number(name: str) -> int | None:
-        value = query.get(name, "")
-        found = _number(value)
-        if value and found is None:
-            raise Invalid(_("There is no such filter."))
-        return found
-
-    return {
-        "view": query.get("view") or lists.View.OPEN,
-        "status": query.get("status") or None,
-        "channel_id": number("channel"),
-        "label_id": number("label"),
-        "search": query.get("q", "").strip()[:200],
-    }
 
 
 class _Names:
@@ -90,22 +66,29 @@ def _list_context(
     request: WorkspaceRequest, names: _Names, now: datetime, current: int | None = None
 ) -> dict[str, Any]:
     actor = request.actor
-    filters = _filters(request.GET)
-    found = lists.case_list(
-        actor=actor, now=now, after=request.GET.get("after") or None, limit=SHOWN, **filters
-    )
-    kept = {
-        k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
-    }
+    filters = query_string.filters(request.GET)
+    found, search_error = _found(actor, now, request.GET.get("after") or None, filters)
+    kept = {k: str(v) for k, v in request.GET.items() if k in query_string.KEPT and v}
     narrowed = {k: v for k, v in kept.items() if k in {"channel", "label"}}
     base = reverse("inbox", args=[actor.workspace.slug])
+    saved = view_pages.tabs(actor, filters)
+    open_view = next((tab for tab in saved if tab["current"]), None)
     return {
-        "rows": _rows(found.cases, base, names, kept, now, current),
+        "saved_views": saved,
+        "saved_url": f"{reverse('saved-views', args=[actor.workspace.slug])}?{urlencode(kept)}",
+        "open_view": open_view,
+        "kept": {"view": filters["view"], **kept},
+        "can_keep": actor.can("views.save"),
+        "can_share": actor.can("inbox.configure"),
+        "rows": _rows(found, base, names, kept, now, current),
+        "search_error": search_error,
+        "searched_on": bool(filters["search"] and found.next and not found.cases),
         "more_url": f"{base}?{urlencode({**kept, 'after': found.next, 'rows': 1})}" if found.next else "",
         "refresh_url": f"{base}?{urlencode({**kept, 'rows': 1, 'current': current or ''})}",
-        "tabs": cache(lambda: _tabs(actor, base, narrowed, filters["view"], now)),
+        "tabs": cache(lambda: _tabs(actor, base, narrowed, "" if open_view else filters["view"], now)),
         "filters": filters,
-        "filtered": any(filters[k] for k in ("status", "channel_id", "label_id", "search")),
+        "narrowed": {k: v for k, v in kept.items() if k in {"channel", "label", "status", "assignee"}},
+        "filtered": any(filters[k] for k in ("status", "channel_id", "label_id", "assignee_id", "search")),
         "channels": names.channels.values(),
         "labels": names.labels.values(),
         "statuses": Status.choices,
@@ -125,14 +108,27 @@ def _tabs(actor: Actor, base: str, kept: Mapping[str, str], view: str, now: date
     ]
 
 
+def _found(
+    actor: Actor, now: datetime, after: str | None, filters: Mapping[str, Any]
+) -> tuple[lists.Page, str]:
+    """The cases, or what is wrong with the search."""
+    try:
+        return lists.case_list(actor=actor, now=now, after=after, limit=SHOWN, **filters), ""
+    except Invalid as error:
+        if error.field != "search":
+            raise
+        return lists.Page(cases=[], next=None), str(error)
+
+
 def _rows(
-    found: Sequence[Case],
+    page: lists.Page,
     base: str,
     names: _Names,
     kept: Mapping[str, str],
     now: datetime,
     current: int | None,
 ) -> list[dict[str, Any]]:
+    found = page.cases
     labels: dict[int, list[int]] = {}
     for case_id, label_id in CaseLabel.objects.filter(case__in=found).values_list("case_id", "label_id"):
         labels.setdefault(case_id, []).append(label_id)
@@ -143,10 +139,12 @@ def _rows(
         # One that was connected a moment ago is not among the names yet.
         channel = names.channels.get(case.channel_id) or case.channel
         owner = owners.get(case.assignee_id) if case.assignee_id else None
+        match = page.matches.get(case.pk)
         rows.append(
             {
                 "id": case.pk,
-                "url": f"{base}{case.pk}/{query}",
+                "url": f"{base}{case.pk}/{query}" + (f"#{match.anchor}" if match else ""),
+                "match": match,
                 "author": str(case.author),
                 "text": case.excerpt,
                 "at": case.last_at,
@@ -174,7 +172,7 @@ def due_state(case: Case, now: datetime) -> str:
 def inbox(request: WorkspaceRequest) -> HttpResponse:
     now = clock.now()
     current = request.GET.get("current", "")
-    context = _list_context(request, _Names(request.actor.workspace), now, _number(current))
+    context = _list_context(request, _Names(request.actor.workspace), now, query_string.number(current))
     if request.htmx and request.GET.get("rows"):
         return render(request, "inbox/_rows.html", context)
     return render(request, "inbox/inbox.html", context)
@@ -190,9 +188,7 @@ def _case_context(
     connector = case.channel.connector
     talk = conversation.conversation(actor=actor, case=case, whole=request.GET.get("whole") == "1")
     opening = replies.opening(case)
-    kept = {
-        k: str(v) for k, v in request.GET.items() if k in {"view", "status", "channel", "label", "q"} and v
-    }
+    kept = {k: str(v) for k, v in request.GET.items() if k in query_string.KEPT and v}
     list_url = reverse("inbox", args=[actor.workspace.slug])
     labels_on = set(CaseLabel.objects.filter(case=case).values_list("label_id", flat=True))
     return {
@@ -345,7 +341,7 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 @page("inbox.work", methods=("POST",))
 def assign(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     value = request.POST.get("user", "")
-    cases.assign(actor=request.actor, case_id=case_id, user_id=_number(value), now=clock.now())
+    cases.assign(actor=request.actor, case_id=case_id, user_id=query_string.number(value), now=clock.now())
     return _after(request, case_id)
 
 
@@ -379,7 +375,7 @@ def snooze(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 def label(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """Set the case's labels to the ones ticked."""
     found = cases.get(actor=request.actor, case_id=case_id)
-    ticked = (_number(value) for value in request.POST.getlist("labels"))
+    ticked = (query_string.number(value) for value in request.POST.getlist("labels"))
     wanted = {pk for pk in ticked if pk is not None}
     present = set(found.labels.values_list("pk", flat=True))
     for label_id in wanted ^ present:
@@ -443,8 +439,8 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
     if request.method != "POST":
         return _library(request)
     form, now = request.POST, clock.now()
-    number = _number(form.get("id", ""))
-    color = _number(form.get("color", "")) or 0
+    number = query_string.number(form.get("id", ""))
+    color = query_string.number(form.get("color", "")) or 0
     try:
         match form.get("what", ""):
             case "label":

@@ -15,6 +15,7 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
+from kuemmerer.inbox import search
 from kuemmerer.inbox.models import Case, Reply, ReplyKey
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks.base import Draft
@@ -190,6 +191,7 @@ def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None =
         raise Conflict(_("Only an answer that was refused can be sent again."))
     if text is not None:
         reply.text = checked_text(reply.channel, reply.interaction, text, now)
+        search.changed(replies=[reply.pk])
     # Refused for certain, so this is a new attempt: under the old key a network might answer with its old
     # refusal.
     reply.key = new_key()

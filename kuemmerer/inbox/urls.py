@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.inbox import pages
+from kuemmerer.inbox import pages, view_pages
 
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
+    path("inbox/views/", view_pages.saved, name="saved-views"),
+    path("inbox/views/save/", view_pages.save, name="saved-view-save"),
+    path("inbox/views/<int:view_id>/delete/", view_pages.delete, name="saved-view-delete"),
     path("inbox/<int:case_id>/", pages.case, name="case"),
     path("inbox/of/<int:interaction_id>/", pages.case_of, name="case-of"),
     path("inbox/<int:case_id>/thread/", pages.thread, name="case-thread"),

@@ -110,6 +110,7 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "reply_id": desk.post(f"/cases/{case['id']}/replies", {"text": "Danke!"})["id"],
         "label_id": desk.post("/labels", {"name": "urgent"})["id"],
         "saved_reply_id": desk.post("/saved-replies", {"name": "thanks", "text": "Danke!"})["id"],
+        "view_id": desk.post("/saved-views", {"name": "ovens", "search": "oven", "shared": True})["id"],
         "idea_id": desk.post("/ideas", {"title": "Our new oven"})["id"],
         "token_id": desk.post("/tokens", {"name": "second"})["id"],
         "member_id": desk.get("/members")["items"][0]["id"],

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from kuemmerer.inbox.api import cases, interactions, library, notes, replies
+from kuemmerer.inbox.api import cases, interactions, library, notes, replies, views
 
 OPERATIONS = [
     module.operations
-    for module in (cases, notes, replies, interactions, library)  # in the order of the OpenAPI document
+    for module in (
+        cases,
+        views,
+        notes,
+        replies,
+        interactions,
+        library,
+    )  # in the order of the OpenAPI document
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from kuemmerer.api.fields import Answer, Moment, PageInput, PageOf
 from kuemmerer.api.workspace import PersonAnswer
 from kuemmerer.channels.api import AuthorAnswer
 from kuemmerer.inbox.models import Case, Label, Note, Reply
+from kuemmerer.inbox.search import Match
 
 
 class LabelAnswer(Answer):
@@ -21,6 +23,22 @@ class LabelAnswer(Answer):
     @classmethod
     def of(cls, label: Label) -> LabelAnswer:
         return cls(id=label.pk, name=label.name, color=label.color)
+
+
+class PartAnswer(Answer):
+    text: str
+    marked: bool = Field(description="Whether this was looked for.")
+
+
+class MatchAnswer(Answer):
+    kind: Literal["interaction", "reply", "note"]
+    id: int = Field(description="The id of the interaction, reply or note.")
+    parts: list[PartAnswer] = Field(description="The part of the text around the words, on one line.")
+
+    @classmethod
+    def of(cls, match: Match) -> MatchAnswer:
+        parts = [PartAnswer(text=part.text, marked=part.marked) for part in match.parts]
+        return cls(kind=match.kind, id=match.id, parts=parts)
 
 
 class CaseAnswer(Answer):
@@ -41,10 +59,14 @@ class CaseAnswer(Answer):
     snoozed_until: Moment | None
     answered_at: Moment | None
     closed_at: Moment | None
+    match: MatchAnswer | None = Field(
+        default=None, description="Of a search: the newest text of this case that fits."
+    )
 
     @classmethod
-    def of(cls, case: Case, now: datetime) -> CaseAnswer:
+    def of(cls, case: Case, now: datetime, match: Match | None = None) -> CaseAnswer:
         return cls(
+            match=MatchAnswer.of(match) if match else None,
             id=case.pk,
             channel_id=case.channel_id,
             thread_id=case.thread_id,

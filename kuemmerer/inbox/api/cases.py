@@ -59,7 +59,13 @@ class CaseFilter(PageInput):
     )
     channel: Id | None = None
     label: Id | None = None
-    search: str = Field(default="", max_length=200)
+    search: str = Field(
+        default="",
+        max_length=200,
+        description="Words that must all be there, in interactions, replies, notes or the author’s name; "
+        "“exact phrases” in quotes, -exclusions, beginnings* with a star. The newest match comes first, and "
+        "a page may hold fewer cases than there are: go on while there is a `next`.",
+    )
 
 
 class CountsAnswer(Answer):
@@ -91,7 +97,9 @@ def list_cases(request: ApiRequest, wanted: Query[CaseFilter]) -> PageOf[CaseAns
         after=wanted.after or None,
         limit=wanted.limit,
     )
-    items = [CaseAnswer.of(case, now) for case in lists.with_relations(found.cases)]
+    items = [
+        CaseAnswer.of(case, now, found.matches.get(case.pk)) for case in lists.with_relations(found.cases)
+    ]
     return PageOf(items=items, next=found.next)
 
 

@@ -16,6 +16,7 @@ from kuemmerer.channels import interactions
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import Channel
 from kuemmerer.core import clock
+from kuemmerer.inbox import search
 from kuemmerer.inbox.models import Reply
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks import registry
@@ -343,12 +344,31 @@ def test_the_views_show_what_they_say(desk: Program) -> None:
     assert shown(f"assignee={desk.membership.user_id}") == {"author-1"}
     assert shown("status=closed") == {"author-2"}
     assert shown("view=overdue") == set()
+    search.fill(clock.now())
     assert shown("search=question 3") == {"author-3"}
+    (found,) = desk.get("/cases?search=question -1 -2")["items"]
+    assert found["match"]["kind"] == "interaction"
+    assert [part["text"] for part in found["match"]["parts"] if part["marked"]] == ["Question"]
+    assert desk.get("/cases")["items"][0]["match"] is None
+    assert desk.get("/cases?search=-", status=400)["field"] == "search"
     assert desk.get("/cases/counts") == {"open": 2, "mine": 1, "unassigned": 1, "due": 0, "overdue": 0}
     with clock.frozen(MONDAY + timedelta(days=3)):
         assert shown("view=overdue") == shown("view=due") == {"author-1", "author-3"}
         assert desk.get("/cases?view=overdue")["items"][0]["overdue"] is True
     assert desk.get("/cases?view=due&assignee=none", status=400)["field"] == "assignee"
+
+
+def test_a_view_is_saved_counted_changed_and_deleted(desk: Program) -> None:
+    comments(desk, 1, 2)
+    search.fill(clock.now())
+    made = desk.post("/saved-views", {"name": "Questions", "search": "question", "shared": True})
+    assert desk.get("/saved-views")["items"] == [made]
+    assert desk.get("/saved-views/counts")["items"] == [{"id": made["id"], "count": 2, "more": False}]
+    path = f"/saved-views/{made['id']}"
+    changed = desk.patch(path, {"name": "Mine", "view": "mine", "shared": False})
+    assert changed == {**made, "name": "Mine", "view": "mine", "shared": False}
+    desk.delete(path)
+    assert desk.get("/saved-views")["items"] == []
     assert desk.get("/cases?assignee=somebody", status=422)["field"] == "assignee"
 
 

@@ -12,7 +12,7 @@ import pytest
 from kuemmerer.accounts.models import Role
 from kuemmerer.channels import interactions
 from kuemmerer.core.errors import Invalid, NotFound
-from kuemmerer.inbox import cases, conversation, library, lists
+from kuemmerer.inbox import cases, conversation, library, lists, search
 from kuemmerer.inbox.models import Case, Status
 from kuemmerer.networks.base import Item, Kind, Person
 from tests.factories import MONDAY, Clock, Desk, actor, close, fresh
@@ -33,6 +33,7 @@ def crowd(desk: Desk, count: int, *, every: timedelta = timedelta(minutes=7)) ->
     ]
     interactions.store(channel=desk.channel, items=items, now=MONDAY + every * count)
     cases.open_from_channel(desk.state)
+    search.fill(desk.now())
     return list(Case.objects.filter(channel=desk.channel).order_by("id"))
 
 
