@@ -173,6 +173,11 @@ def _log_in(actor: Actor, connector: base.Connector, values: dict[str, str], now
         raise NetworkSays(error) from error
 
 
+def _name_for(connected: base.Connected, *, chosen: str) -> str:
+    account = connected.account
+    return (storable(chosen).strip() or connected.name or account.name or account.handle)[:100]
+
+
 @transaction.atomic
 def keep(
     *,
@@ -195,7 +200,7 @@ def keep(
         network=connector.key,
         remote_id=account.remote_id[:512],
         defaults={
-            "name": (storable(name).strip() or account.name or account.handle or str(connector.label))[:100],
+            "name": _name_for(connected, chosen=name) or str(connector.label),
             "handle": account.handle[:255],
             "url": account.url if account.url.startswith("http") else "",
             "settings": dict(connected.settings),

@@ -158,11 +158,14 @@ def _authors(channel: Channel, items: Sequence[base.Item], now: datetime) -> dic
         person = wanted[key]
         # A network that leaves something out this time must not make us forget what it said before.
         fresh = {name: value for name, value in _profile(person).items() if value not in ("", None)}
+        if first[key] < author.first_seen_at:
+            # The past comes in backwards.
+            fresh["first_seen_at"] = first[key]
         if any(getattr(author, name) != value for name, value in fresh.items()):
             for name, value in fresh.items():
                 setattr(author, name, value)
             stale.append(author)
-    save_all(Author, stale, ["handle", "name", "url", "avatar_url", "about", "followers"])
+    save_all(Author, stale, ["handle", "name", "url", "avatar_url", "about", "followers", "first_seen_at"])
     return found
 
 

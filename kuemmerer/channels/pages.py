@@ -37,7 +37,8 @@ class ConnectForm(forms.Form):
             if field.key == connector.local_file:
                 continue
             widget = (
-                forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"})
+                # Typed once is enough: an error brings it back, in an answer that no browser keeps.
+                forms.PasswordInput(render_value=self.is_bound, attrs={"autocomplete": "off"})
                 if field.secret
                 else forms.TextInput(
                     attrs={"placeholder": field.placeholder, "autocomplete": "off", "spellcheck": "false"}
@@ -102,6 +103,7 @@ def _card(channel: Channel, now: datetime) -> dict[str, Any]:
     return {
         "channel": channel,
         "connector": channel.connector,
+        "home": channel.connector.home(channel.settings),
         "state": _state(channel, credential, now),
         "backfill": channel.backfill_share(now),
         "backfill_days": (channel.connected_at - channel.backfill_from).days,

@@ -186,6 +186,8 @@ class Connected:
     secret: Mapping[str, Any]
     settings: Mapping[str, Any]
     expires_at: datetime | None = None
+    name: str = ""
+    """What to call the channel, where the account's name does not tell: that of a blog."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +261,10 @@ class Connector:
     """How long after an attempt `find` may be trusted to prove absence (0: ids chosen by us, no doubt)."""
     fastest_sync: ClassVar[int] = 20
     slowest_sync: ClassVar[int] = 900
+
+    def home(self, settings: Mapping[str, Any]) -> str:
+        """Where the account lives, for the eye, if its handle does not tell: the address of a blog."""
+        return ""
 
     def limits(self, settings: Mapping[str, Any]) -> TextLimits:
         """The text limits of one channel, given its stored settings."""

@@ -21,6 +21,10 @@ from django.utils.translation import gettext_lazy as _
 
 SENTENCES: dict[str, str | Promise] = {
     "unreachable": _("The server cannot be reached at the moment. If this goes on, check the address."),
+    "unreachable_by_https": _(
+        "No server answers at this address over https. If the address begins with http:// in the browser, "
+        "write http:// in front."
+    ),
     "timeout": _("The server did not answer in time. This usually passes by itself."),
     "server_error": _("The server reports a fault of its own. This usually passes by itself."),
     "rate_limited": _("The network asks us to slow down. We go on as soon as it allows."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -106,6 +107,20 @@ def base_address(value: str, *, default_scheme: str = "https") -> str:
         raise Rejected("bad_address") from error
     shown = f"[{shown}]" if ":" in shown else shown
     return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
+@contextmanager
+def reaching(typed: str) -> Iterator[None]:
+    """Around the first calls to an address that a person typed: where https was only our guess, a server out
+    of reach may be one that speaks http. That is for the person to say, as a password would follow in the
+    clear. Raises TryLater("unreachable_by_https").
+    """
+    try:
+        yield
+    except TryLater as error:
+        if error.code != "unreachable" or "://" in typed:
+            raise
+        raise TryLater("unreachable_by_https") from error
 
 
 class Session:

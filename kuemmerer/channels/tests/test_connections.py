@@ -54,6 +54,18 @@ def test_a_login_that_works_becomes_a_channel_with_a_sealed_secret(
     )
 
 
+@pytest.mark.parametrize(
+    ("chosen", "place", "name"),
+    [("Laden", "Mein Blog", "Laden"), ("", "Mein Blog", "Mein Blog"), ("", "", "Bäckerei")],
+)
+def test_a_channel_is_called_as_chosen_else_like_its_place_else_like_its_account(
+    db: None, time: Clock, monkeypatch: pytest.MonkeyPatch, chosen: str, place: str, name: str
+) -> None:
+    letting_in(monkeypatch, name=place)
+    channel = connections.connect(actor=actor(), network="demo", values={}, now=time.now, name=chosen)
+    assert channel.name == name
+
+
 def test_the_same_account_again_renews_the_login_and_keeps_everything(desk: Desk, time: Clock) -> None:
     uid, _ = desk.asked()
     before = desk.state

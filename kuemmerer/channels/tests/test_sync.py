@@ -118,6 +118,14 @@ def test_ids_that_differ_only_beyond_what_is_kept_do_not_break_the_batch(desk: D
     assert Interaction.objects.count() == 2
 
 
+def test_an_author_is_known_since_their_earliest_words_though_the_past_comes_in_backwards(desk: Desk) -> None:
+    for number, days in enumerate((2, 9, 5), 1):
+        earlier = item(number, created_at=desk.now() - timedelta(days=days))
+        interactions.store(channel=desk.channel, items=[earlier], now=desk.now())
+    author = Interaction.objects.filter(channel=desk.channel).first().author  # type: ignore[union-attr]
+    assert author.first_seen_at == desk.now() - timedelta(days=9)
+
+
 def test_everything_a_hostile_network_may_say_is_stored_without_harm(desk: Desk) -> None:
     nasty = "a\x00b\ud800c"
     stored = interactions.store(

@@ -1,7 +1,7 @@
 """The demo network: everything the desk can do, without an account anywhere.
 
 `values["file"]` (absolute, ending in .dorfplatz) is where the village lives. Whoever calls `connect` decides
-it; a path that a visitor typed must never get here.
+it; a path that a visitor typed must never get here. Nothing in it has a web address: there is no website.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from kuemmerer.networks.session import Session
 from kuemmerer.networks.text import tidy
 
 BATCH = 200
-ADDRESS = "https://dorfplatz.example"
 STATUS_OF = {
     Action.HIDE: Status.HIDDEN,
     Action.APPROVE: Status.SHOWN,
@@ -260,7 +259,6 @@ def _item(row: sqlite3.Row, author: Person, *, ours: bool, old: bool = False) ->
         edited_at=_moment(row["edited"]) if row["edited"] is not None else None,
         text=tidy(row["text"]),
         title=row["title"],
-        url=f"{ADDRESS}/{row['uid']}",
         language=row["language"],
         stars=row["stars"],
         status=Status(row["status"]),
@@ -280,7 +278,6 @@ def _person(row: sqlite3.Row) -> Person:
         remote_id=row["key"],
         handle=row["handle"],
         name=row["name"],
-        url=f"{ADDRESS}/@{row['handle']}",
         about=row["about"],
         followers=row["followers"],
     )
@@ -322,4 +319,4 @@ def _write(village: Village, draft: Draft, key: str, now: datetime) -> str:
 
 
 def _delivered(uid: str) -> Delivered:
-    return Delivered(remote_id=uid, url=f"{ADDRESS}/{uid}")
+    return Delivered(remote_id=uid)

@@ -24,7 +24,7 @@ from kuemmerer.networks.base import (
 )
 from kuemmerer.networks.errors import Rejected, TryLater
 from kuemmerer.networks.rss.feed import MAX_BYTES, MAX_ENTRIES, Entry, Feed, feeds_in_page, parse
-from kuemmerer.networks.session import Session, base_address
+from kuemmerer.networks.session import Session, base_address, reaching
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/rdf+xml, application/xml;q=0.9, */*;q=0.5"
 PERMANENT = frozenset({301, 308})
@@ -51,7 +51,9 @@ class Rss(Connector):
     slowest_sync = 3600
 
     def connect(self, session: Session, values: Mapping[str, str]) -> Connected:
-        address, feed = self._discover(session, typed_address(values.get("address", "")))
+        typed = values.get("address", "")
+        with reaching(typed):
+            address, feed = self._discover(session, typed_address(typed))
         return Connected(account=account_of(address, feed), secret={}, settings={"address": address})
 
     def check(self, session: Session) -> Person:

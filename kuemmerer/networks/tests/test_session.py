@@ -26,6 +26,7 @@ from kuemmerer.networks.session import (
     parse_json,
     parse_rate_limit,
     parse_reset,
+    reaching,
     retry_after,
 )
 
@@ -317,6 +318,23 @@ def test_a_typed_address_is_understood(typed: str, address: str) -> None:
 def test_what_is_no_address_is_refused(typed: str) -> None:
     with pytest.raises(Rejected, match="bad_address"):
         base_address(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "code"),
+    [
+        ("blog.example", "unreachable", "unreachable_by_https"),
+        ("https://blog.example", "unreachable", "unreachable"),
+        ("http://blog.example", "unreachable", "unreachable"),
+        ("blog.example", "server_error", "server_error"),
+    ],
+)
+def test_a_server_that_does_not_answer_by_https_may_be_meant_by_http(
+    typed: str, error: str, code: str
+) -> None:
+    with pytest.raises(TryLater) as caught, reaching(typed):
+        raise TryLater(error)
+    assert caught.value.code == code
 
 
 def test_a_new_secret_is_used_only_after_it_was_stored() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +25,7 @@ from kuemmerer.networks.base import (
     TextLimits,
 )
 from kuemmerer.networks.errors import TryLater, Unsupported
-from kuemmerer.networks.session import Session
+from kuemmerer.networks.session import Session, reaching
 from kuemmerer.networks.wordpress import writing
 from kuemmerer.networks.wordpress.markup import comment_html
 from kuemmerer.networks.wordpress.reading import Reader
@@ -44,6 +45,12 @@ _NEW_STATUS = {
 def encoded_length(value: str) -> int:
     """The bytes of the HTML that is sent: what WordPress measures."""
     return len(comment_html(value).encode())
+
+
+def _host(root: str) -> str:
+    """The blog's address as people say it: without scheme and without the API's path."""
+    parts = urlsplit(root)
+    return f"{parts.netloc}{parts.path.removesuffix('/').removesuffix('/wp-json')}".rstrip("/")
 
 
 class WordPress(Connector):
@@ -88,6 +95,9 @@ class WordPress(Connector):
     )
     settle_seconds = 10
 
+    def home(self, settings: Mapping[str, Any]) -> str:
+        return _host(str(settings.get("root", "")))
+
     def limits(self, settings: Mapping[str, Any]) -> TextLimits:
         return TextLimits(max_units=MAX_COMMENT_BYTES, count=encoded_length)
 
@@ -95,13 +105,16 @@ class WordPress(Connector):
 
     def connect(self, session: Session, values: Mapping[str, str]) -> Connected:
         user, password = values.get("user", "").strip(), values.get("password", "").strip()
-        found = discover(session, values.get("site", ""))
+        typed = values.get("site", "")
+        with reaching(typed):
+            found = discover(session, typed)
         record = log_in(session, found, user, password)
         rights = record.get("capabilities")
         granted = rights if isinstance(rights, Mapping) else {}
         account = person_of(record)
         return Connected(
             account=account,
+            name=found.name or _host(found.root),
             secret={"password": password},
             settings={
                 "root": found.root,
