@@ -80,6 +80,13 @@ def actor_for(user: User | AnonymousUser, slug: str) -> Actor:
     return Actor(user=membership.user, workspace=membership.workspace, membership=membership)
 
 
+def actor_in_last(user: User, slug: str) -> Actor | None:
+    """The user in the workspace `slug`, or in another one of theirs; None for who belongs to no workspace."""
+    memberships = Membership.objects.filter(user=user).select_related("workspace").order_by("workspace__name")
+    membership = memberships.filter(workspace__slug=slug).first() or memberships.first()
+    return Actor(user=user, workspace=membership.workspace, membership=membership) if membership else None
+
+
 def actor_for_token(token: str, now: datetime) -> Actor | None:
     """The actor behind an API token, None if there is no such token or its owner has left."""
     found = (

@@ -19,7 +19,7 @@ COLORS = 7
 VARIABLES = {
     "first_name": _("first name of the author"),
     "name": _("full name of the author"),
-    "company": _("name of the workspace"),
+    "company": _("name of your company"),
     "agent": _("your own name"),
 }
 _VARIABLE = re.compile(r"\{(\w*)\}")

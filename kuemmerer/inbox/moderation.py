@@ -14,7 +14,7 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.inbox import cases
-from kuemmerer.networks.base import Action, Status
+from kuemmerer.networks.base import Action, Status, Visibility
 from kuemmerer.networks.errors import AuthExpired, NetworkError
 
 
@@ -26,13 +26,17 @@ def possible(channel: Channel, interaction: Interaction) -> list[Action]:
     shown = interaction.status == Interaction.Status.SHOWN
     sensible = [
         (Action.UNLIKE if interaction.liked else Action.LIKE, shown),
-        (Action.SHARE, shown and not interaction.shared),
+        (Action.SHARE, shown and not interaction.shared and _is_public(interaction)),
         (Action.APPROVE, not shown),
         (Action.HIDE, shown),
         (Action.SPAM, interaction.status != Interaction.Status.SPAM),
         (Action.TRASH, interaction.status != Interaction.Status.TRASH),
     ]
     return [action for action, useful in sensible if useful and action in offered]
+
+
+def _is_public(interaction: Interaction) -> bool:
+    return interaction.visibility in {Visibility.PUBLIC, Visibility.UNLISTED}
 
 
 def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> Interaction:
@@ -52,6 +56,8 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
     channel = interaction.channel
     if action not in channel.connector.can.actions:
         raise Conflict(_("This network cannot do this."))
+    if action == Action.SHARE and not _is_public(interaction):
+        raise Conflict(_("This was not written for everybody and cannot be shared."))
     if channel.state != Channel.State.ACTIVE or not hasattr(channel, "credential"):
         raise Conflict(_("This channel is not connected at the moment."))
     session = open_session(channel, now)

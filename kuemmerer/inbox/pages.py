@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -14,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_htmx.http import trigger_client_event
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership, User, Workspace
@@ -67,7 +69,10 @@ def _list_context(
 ) -> dict[str, Any]:
     actor = request.actor
     filters = query_string.filters(request.GET)
-    found, search_error = _found(actor, now, request.GET.get("after") or None, filters)
+    after = request.GET.get("after", "")
+    # As many as the page shows already, so that looking for news takes none away.
+    shown = 0 if after else query_string.number(request.GET.get("shown", "")) or 0
+    found, search_error = _found(actor, now, after or None, max(SHOWN, shown), filters)
     kept = {k: str(v) for k, v in request.GET.items() if k in query_string.KEPT and v}
     narrowed = {k: v for k, v in kept.items() if k in {"channel", "label"}}
     base = reverse("inbox", args=[actor.workspace.slug])
@@ -84,8 +89,9 @@ def _list_context(
         "search_error": search_error,
         "searched_on": bool(filters["search"] and found.next and not found.cases),
         "more_url": f"{base}?{urlencode({**kept, 'after': found.next, 'rows': 1})}" if found.next else "",
-        "refresh_url": f"{base}?{urlencode({**kept, 'rows': 1, 'current': current or ''})}",
+        "refresh_url": f"{base}?{urlencode({**kept, 'rows': 1})}",
         "tabs": cache(lambda: _tabs(actor, base, narrowed, "" if open_view else filters["view"], now)),
+        "can_connect": actor.can("channels.manage"),
         "filters": filters,
         "narrowed": {k: v for k, v in kept.items() if k in {"channel", "label", "status", "assignee"}},
         "filtered": any(filters[k] for k in ("status", "channel_id", "label_id", "assignee_id", "search")),
@@ -99,6 +105,7 @@ def _tabs(actor: Actor, base: str, kept: Mapping[str, str], view: str, now: date
     counts = lists.counts(actor=actor, now=now)
     return [
         {
+            "key": _count_key(name),
             "label": label,
             "url": f"{base}?{urlencode({**kept, 'view': name})}",
             "current": name == view,
@@ -108,12 +115,22 @@ def _tabs(actor: Actor, base: str, kept: Mapping[str, str], view: str, now: date
     ]
 
 
+def _count_key(view: str) -> str:
+    return f"cases-{view}"
+
+
+def _counts(actor: Actor, now: datetime) -> list[tuple[str, str]]:
+    """The numbers beside the lists and in the navigation, by the names under which they stand on the page."""
+    shown = {view: lists.shown_count(number) for view, number in lists.counts(actor=actor, now=now).items()}
+    return [("inbox", shown[lists.View.OPEN]), *((_count_key(view), text) for view, text in shown.items())]
+
+
 def _found(
-    actor: Actor, now: datetime, after: str | None, filters: Mapping[str, Any]
+    actor: Actor, now: datetime, after: str | None, limit: int, filters: Mapping[str, Any]
 ) -> tuple[lists.Page, str]:
     """The cases, or what is wrong with the search."""
     try:
-        return lists.case_list(actor=actor, now=now, after=after, limit=SHOWN, **filters), ""
+        return lists.case_list(actor=actor, now=now, after=after, limit=limit, **filters), ""
     except Invalid as error:
         if error.field != "search":
             raise
@@ -171,11 +188,19 @@ def due_state(case: Case, now: datetime) -> str:
 @page("inbox.view")
 def inbox(request: WorkspaceRequest) -> HttpResponse:
     now = clock.now()
-    current = request.GET.get("current", "")
-    context = _list_context(request, _Names(request.actor.workspace), now, query_string.number(current))
+    context = _list_context(request, _Names(request.actor.workspace), now, _open_case(request))
     if request.htmx and request.GET.get("rows"):
+        if not request.GET.get("after"):
+            context["counts"] = _counts(request.actor, now)
         return render(request, "inbox/_rows.html", context)
     return render(request, "inbox/inbox.html", context)
+
+
+def _open_case(request: WorkspaceRequest) -> int | None:
+    """The case beside a list that looks for news: the browser's address goes with what is opened there."""
+    path = urlsplit(request.htmx.current_url or "").path
+    found = re.search(r"/inbox/(\d{1,18})/$", path)
+    return int(found[1]) if found else None
 
 
 # --- one case
@@ -195,6 +220,7 @@ def _case_context(
         "case": case,
         "talk": talk,
         "labels_on": labels_on,
+        "face": _face(case, labels_on),
         "label_chips": names.chips(labels_on),
         "due_state": due_state(case, now),
         "members": [
@@ -228,6 +254,11 @@ def _case_context(
     }
 
 
+def _face(case: Case, labels_on: Iterable[int]) -> str:
+    """What the buttons above a conversation depend on."""
+    return "-".join(str(part) for part in (case.status, case.assignee_id or 0, *sorted(labels_on)))
+
+
 def _counter(channel: Channel, text: str) -> dict[str, Any]:
     limits = channel.limits
     length = limits.count(text)
@@ -258,7 +289,8 @@ def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse
     names = _Names(request.actor.workspace)
     context = _case_context(request, case, names, now, **extra)
     if request.htmx:
-        return render(request, "inbox/_case.html", {**context, "oob": True})
+        answer = render(request, "inbox/_case.html", {**context, "oob": True})
+        return _with_news(answer) if request.method == "POST" else answer
     return render(request, "inbox/case.html", {**_list_context(request, names, now, case.pk), **context})
 
 
@@ -283,9 +315,16 @@ def thread(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """The conversation alone, for the page that looks for news by itself."""
     found = cases.get(actor=request.actor, case_id=case_id)
     names = _Names(request.actor.workspace)
-    return render(
-        request, "inbox/_thread.html", _case_context(request, found, names, clock.now(), alone=True)
-    )
+    context = _case_context(request, found, names, clock.now(), alone=True)
+    # Only if it is no longer what the page shows: a menu that is open there would close.
+    context["changed"] = request.GET.get("face", "") != context["face"]
+    answer = render(request, "inbox/_thread.html", context)
+    return _with_news(answer) if context["changed"] else answer
+
+
+def _with_news(answer: HttpResponse) -> HttpResponse:
+    """Lets the list on the page look for news at once."""
+    return trigger_client_event(answer, "cases-changed", after="settle")
 
 
 @page("inbox.view", methods=("POST",))

@@ -24,6 +24,7 @@ from django.urls import reverse
 
 from kuemmerer.accounts.models import Membership, User
 from kuemmerer.core import clock
+from kuemmerer.core.mail import is_set_up as is_set_up
 from kuemmerer.notify import kinds, leases
 from kuemmerer.notify.language import language_of
 from kuemmerer.notify.leases import State
@@ -56,11 +57,6 @@ class Refused(Exception):
     def __init__(self, words: str, *, for_good: bool) -> None:
         super().__init__(words)
         self.for_good = for_good
-
-
-def is_set_up() -> bool:
-    """Whether there is a mail server. Without one mails become files, and files nobody reads."""
-    return not settings.EMAIL_BACKEND.endswith(".filebased.EmailBackend")
 
 
 def can_reach(user: User) -> bool:

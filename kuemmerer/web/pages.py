@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
-from kuemmerer.accounts.models import Membership
 from kuemmerer.accounts.workspaces import is_fresh
 from kuemmerer.core import clock
 from kuemmerer.jobs import health
 from kuemmerer.web.page import PUBLIC, page
+from kuemmerer.web.shell import last_actor
 
 
 @page(PUBLIC)
@@ -17,16 +17,10 @@ def home(request: HttpRequest) -> HttpResponse:
     """To the inbox of the user's workspace; on the very first visit to the setup."""
     if not request.user.is_authenticated:
         return redirect("setup" if is_fresh() else "account_login")
-    chosen = request.session.get("workspace")
-    memberships = (
-        Membership.objects.filter(user_id=request.user.pk)
-        .select_related("workspace")
-        .order_by("workspace__name")
-    )
-    membership = memberships.filter(workspace__slug=chosen).first() or memberships.first()
-    if membership is None:
+    actor = last_actor(request)
+    if actor is None:
         return redirect("setup") if is_fresh() else render(request, "web/homeless.html", status=404)
-    return redirect("inbox", membership.workspace.slug)
+    return redirect("inbox", actor.workspace.slug)
 
 
 @page(PUBLIC)

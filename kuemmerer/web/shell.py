@@ -16,9 +16,10 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.models import Workspace
-from kuemmerer.core import clock
+from kuemmerer.accounts.access import Actor, actor_in_last
+from kuemmerer.accounts.models import User, Workspace
+from kuemmerer.accounts.workspaces import is_fresh
+from kuemmerer.core import clock, mail
 from kuemmerer.jobs.health import worker_is_dead
 
 Text = str | Promise
@@ -48,10 +49,13 @@ class Banner:
 
 @dataclass(frozen=True, kw_only=True)
 class _Link:
+    name: str
     label: Text
     url: str
     icon: str
     current: bool
+    counts: bool
+    """Whether there is a number beside it, though it may be empty just now."""
     count: str
 
 
@@ -89,22 +93,39 @@ def _dead_worker(actor: Actor, now: datetime) -> list[Banner]:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """The template context that the shell needs; empty outside a workspace."""
-    actor: Actor | None = getattr(request, "actor", None)
+    """The template context that the shell needs: that of the page's workspace, or on the pages of one's own
+    account the way back into the last one.
+    """
+    inside: Actor | None = getattr(request, "actor", None)
+    actor = inside or last_actor(request)
+    everywhere = {
+        "preferences_url": reverse("preferences"),
+        "sends_mail": mail.is_set_up,
+        "is_fresh": is_fresh,
+    }
     if actor is None:
-        own = {"preferences_url": reverse("preferences")}
-        return {**own, "nav": [], "banners": [], "workspace": None, "workspaces": [], "actor": None}
+        return {**everywhere, "nav": [], "banners": [], "workspace": None, "workspaces": [], "actor": None}
     now = clock.now()
     # Called by the template where it needs them: a fragment has no shell and pays for none of it.
     return {
-        "actor": actor,
+        **everywhere,
+        "actor": inside,
         "workspace": actor.workspace,
         "workspaces": cache(lambda: _workspaces(actor)),
-        "preferences_url": reverse("preferences"),
         "nav": cache(lambda: [_link(request, e, actor, now) for e in _entries if actor.can(e.permission)]),
-        "banners": cache(lambda: [banner for function in _banners for banner in function(actor, now)]),
+        "banners": cache(lambda: _all_banners(actor, now)) if inside else [],
         "now": now,
     }
+
+
+def _all_banners(actor: Actor, now: datetime) -> list[Banner]:
+    return [banner for function in _banners for banner in function(actor, now)]
+
+
+def last_actor(request: HttpRequest) -> Actor | None:
+    """Who is logged in, in the workspace where they were last; None for nobody and for who has none."""
+    user = getattr(request, "user", None)
+    return actor_in_last(user, request.session.get("workspace", "")) if isinstance(user, User) else None
 
 
 def _workspaces(actor: Actor) -> list[dict[str, str]]:
@@ -115,9 +136,11 @@ def _workspaces(actor: Actor) -> list[dict[str, str]]:
 def _link(request: HttpRequest, entry: Entry, actor: Actor, now: datetime) -> _Link:
     url = reverse(entry.url_name, args=[actor.workspace.slug])
     return _Link(
+        name=entry.url_name,
         label=entry.label,
         url=url,
         icon=entry.icon,
         current=request.path.startswith(url),
+        counts=entry.count is not None,
         count=entry.count(actor, now) if entry.count else "",
     )

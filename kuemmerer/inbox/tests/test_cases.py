@@ -702,6 +702,16 @@ def test_liking_and_sharing_happen_at_the_network_and_are_remembered(desk: Desk)
     assert AuditRecord.objects.filter(subject_type="interaction", subject_id=interaction.pk).count() == 3
 
 
+def test_what_was_written_in_private_is_not_shared(desk: Desk) -> None:
+    uid, case = desk.asked("Unter uns gesagt …", kind="message", visibility="direct")
+    interaction = desk.interaction(uid)
+    assert interaction.visibility == "direct"
+    assert Action.SHARE not in moderation.possible(case.channel, interaction)
+    with pytest.raises(Conflict):
+        moderation.act(actor=desk.actor, interaction_id=interaction.pk, action=Action.SHARE, now=desk.now())
+    assert desk.village.reactions("share", uid) == []
+
+
 def test_marking_spam_closes_the_case_at_once_and_approving_opens_it_again(desk: Desk) -> None:
     uid, case = desk.asked("Gewinne!")
     interaction = desk.interaction(uid)

@@ -9,7 +9,7 @@
  data-insert="text" data-into="#id"   puts the text where the cursor stands
  data-send               in a textarea: Ctrl+Enter sends its form
  data-focus              in a swapped fragment: gets the focus if the old focus is gone
- data-scroll-end         a conversation that shows its newest message first (not on a phone)
+ data-scroll-end         a conversation that is shown where it goes on: at what is to be answered
  data-dismiss            removes the toast around it
  data-autosubmit         on a select or checkbox: a change sends its form
  body[data-text-…]       the sentences for errors, translated by the template
@@ -250,6 +250,13 @@
     const texts = { 401: "textForbidden", 403: "textForbidden", 404: "textGone", 410: "textGone", 429: "textBusy" };
     say(body.dataset[texts[status] || "textError"], "error");
   });
+  body.addEventListener("htmx:beforeRequest", (event) => {
+    // What looks for news by itself waits while a menu or a text in it is open: it would be gone.
+    if (!event.detail.requestConfig.triggeringEvent && $("details[open]", event.detail.elt)) event.preventDefault();
+  });
+  body.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.id === "case-rows") event.detail.parameters.shown = $$(".case-row", event.detail.elt).length;
+  });
   let lost = null;
   body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.shouldSwap && !$("[data-entrance]") && /\sdata-entrance[\s>]/.test(event.detail.xhr.responseText)) {
@@ -281,12 +288,15 @@
   function showEnd(place) {
     place.scrollTop = place.scrollHeight;
     $("form.composer", place)?.scrollIntoView({ block: "end" });
+    // What is to be answered is not always the newest, and on a small screen not always near the composer.
+    const asked = $$(".message.theirs", place).pop();
+    if (asked && asked.getBoundingClientRect().top < $(".case-head", place).getBoundingClientRect().bottom) asked.scrollIntoView();
   }
   function prepare(root) {
     for (const element of $$("[data-key]", root)) element.setAttribute("aria-keyshortcuts", element.dataset.key);
     for (const box of $$("[data-keys-switch]", root)) box.checked = !storedOff();
     if (!growing) $$("textarea", root).filter(visible).forEach(grow);
-    if (!location.hash && matchMedia("(width >= 700px)").matches) $$("[data-scroll-end]", root.parentNode || root).forEach(showEnd);
+    if (!location.hash) $$("[data-scroll-end]", root.parentNode || root).forEach(showEnd);
     fade($("#messages"));
     restoreSelection();
   }
