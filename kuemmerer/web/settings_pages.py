@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts import people, workspaces
 from kuemmerer.accounts.models import ApiToken, Invitation, Membership, Role
-from kuemmerer.core import clock
+from kuemmerer.core import clock, mail
 from kuemmerer.web.forms import InviteForm, TokenForm, WorkspaceForm, role_choices
 from kuemmerer.web.page import WorkspaceRequest, page
 
@@ -53,6 +53,7 @@ def members(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "form": InviteForm(with_owner=with_owner) if link else form,
         "link": link,
+        "by_mail": mail.is_set_up(),
         "invited": form.cleaned_data["email"] if link else "",
         "roles": role_choices(with_owner=with_owner),
         "memberships": _memberships(request),

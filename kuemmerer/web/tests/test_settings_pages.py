@@ -165,6 +165,19 @@ def test_an_invitation_shows_its_link_once(jana: Actor) -> None:
     assert "tobias@holz.example" not in client.get(url).text
 
 
+@pytest.mark.parametrize("backend", ["smtp", "filebased"])
+def test_an_invitation_that_no_mail_server_sends_has_to_be_passed_on(
+    jana: Actor, settings: Any, tmp_path: Any, backend: str
+) -> None:
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    settings.EMAIL_FILE_PATH, settings.EMAIL_PORT = tmp_path, 1
+    response = browser(jana).post(
+        _url("settings-members", jana), {"email": "neu@holz.example", "role": "agent"}
+    )
+    assert ("gets this link by mail" in response.text) is (backend == "smtp")
+    assert ("pass the link on to neu@holz.example yourself" in response.text) is (backend == "filebased")
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [

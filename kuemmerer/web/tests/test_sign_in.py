@@ -174,3 +174,36 @@ def test_a_mail_server_that_is_down_breaks_no_page(
     response = browser().post(reverse("account_reset_password"), {"email": "jana@holz.example"})
     assert response.status_code == 302
     assert "could not be sent" in caplog.text
+
+
+@pytest.mark.parametrize("email", ["jana@holz.example", "nobody@holz.example"])
+def test_without_a_mail_server_the_forgotten_password_says_where_the_link_is_to_everybody_alike(
+    jana: Actor, settings: Any, tmp_path: Any, email: str
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+    client = browser()
+    assert "sends no mails yet" in client.get(reverse("account_reset_password")).text
+    done = client.post(reverse("account_reset_password"), {"email": email}, follow=True)
+    assert "Ask for the link" in done.text
+    assert email not in done.text
+
+
+def test_the_login_of_a_desk_that_nobody_has_set_up_leads_back_to_the_setup(db: None) -> None:
+    client = browser()
+    client.post(reverse("demo"))
+    page = client.post(reverse("account_logout"), follow=True)
+    assert f'href="{reverse("setup")}"' in page.text
+    assert "invitation" not in page.text
+    owner()
+    assert reverse("setup") not in browser().get(reverse("account_login")).text
+
+
+def test_the_pages_of_ones_own_account_lead_back_to_the_last_workspace(jana: Actor) -> None:
+    other = owner("Anton & Söhne", user=jana.user)
+    client = browser(jana)
+    for mine in (jana, other):
+        inbox = reverse("inbox", args=[mine.workspace.slug])
+        client.get(inbox)
+        page = client.get(reverse("preferences")).text
+        assert f'<a class="nav-item" href="{inbox}"' in page
