@@ -14,6 +14,9 @@ LEFT_OUT = re.compile(r"^(api/|healthz|channels/signed-in/|demo/)|logout|\.json$
 """No pages: the API has a document instead. Signing out would end the walk."""
 
 
+EVERYTHING = re.compile("Everything from this person|Alles von dieser Person")
+
+
 def routes() -> list[str]:
     """The routes of all URL patterns, such as ``w/<slug:workspace>/inbox/<int:case_id>/``."""
 
@@ -49,11 +52,13 @@ def known_parts_of_the_demo(guest: Visitor) -> dict[str, str]:
     link.click()
     page.locator("#thread").wait_for(timeout=MILLISECONDS)
     workspace, case = re.findall(r"/w/([^/]+)/inbox/(\d+)/", page.url)[0]
+    person = page.locator(".aside").get_by_role("link", name=EVERYTHING).get_attribute("href") or ""
     guest.goes_to("Channels")
     form = page.locator(".state-card form").first.get_attribute("action") or ""
     return {
         "workspace": workspace,
         "case_id": case,
+        "author_id": re.findall(r"/authors/(\d+)/", person)[0],
         "channel_id": re.findall(r"/channels/(\d+)/", form)[0],
         "network": "wordpress",
     }

@@ -339,7 +339,7 @@ def test_a_contact_is_edited_merged_split_and_deleted_by_the_buttons_of_its_page
 def test_erasing_counts_first_and_asks(desk: Desk, client: Client) -> None:
     author = writes(desk.channel, "mia")
     page = client.get(url(desk, "author-erase", author.pk)).content.decode()
-    assert "comments, messages and reactions" in page
+    assert "Comments, messages and reactions" in page
     client.post(url(desk, "author-erase", author.pk))
     assert Author.objects.filter(pk=author.pk).exists()
     client.post(url(desk, "author-erase", author.pk), {"sure": "yes"})
