@@ -67,6 +67,7 @@ def test_only_these_pages_are_for_everybody() -> None:
         "setup/",
         "invitation/<str:token>/",
         "unsubscribe/<str:token>/",
+        "push-worker.js",
         "demo/",
     }
 

@@ -23,7 +23,7 @@ from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
 from kuemmerer.inbox import cases, library, views
-from kuemmerer.notify import notices, preferences, webhooks
+from kuemmerer.notify import notices, preferences, push, webhooks
 from kuemmerer.publishing import ideas
 from tests.factories import MONDAY, Clock, Desk, actor
 from tests.test_access import OURS, Route
@@ -31,6 +31,11 @@ from tests.test_access import OURS, Route
 INSIDE = [route for route in OURS if "<slug:workspace>" in route.path]
 MARK = "Streng geheim"
 HTMX = {"HX-Request": "true"}
+KEYS = {
+    # The generator of P-256: a point on the curve, as every browser's key is one.
+    "p256dh": "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    "auth": "MDEyMzQ1Njc4OWFiY2RlZg",
+}
 PERSONAL = {"notice"}
 """Pages of one person's own things: nobody else finds them, whatever the role."""
 
@@ -69,6 +74,13 @@ def house(folder: Path, mark: str) -> House:
     token, _ = workspaces.make_token(actor=me, name=f"{mark} Programm", now=now)
     contact, other = _people(desk, mark)
     colleague = actor(Role.AGENT, me.workspace, f"{mark} Kollege")
+    push.subscribe(
+        user=me.user,
+        endpoint=f"https://push.example.org/{me.user.pk}",
+        label=f"{mark} Browser",
+        now=now,
+        **KEYS,
+    )
     notice = notices.tell(
         workspace=me.workspace,
         user=me.user,

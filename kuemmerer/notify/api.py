@@ -13,9 +13,9 @@ from kuemmerer.api import paging
 from kuemmerer.api.fields import Answer, Input, Moment, PageInput, PageOf
 from kuemmerer.api.operations import ApiRequest, Operations
 from kuemmerer.core import clock
-from kuemmerer.notify import notices, preferences
+from kuemmerer.notify import notices, preferences, push
 from kuemmerer.notify.kinds import Kind
-from kuemmerer.notify.models import Notice, Preference
+from kuemmerer.notify.models import Notice, Preference, PushSubscription
 
 operations = Operations("Notices")
 
@@ -176,3 +176,54 @@ def _given(data: PreferencesChange) -> dict[str, Any]:
 
 def _answer(request: ApiRequest, preference: Preference) -> PreferencesAnswer:
     return PreferencesAnswer.of(preference, preferences.offered(request.actor))
+
+
+# --- browsers
+
+
+class BrowserAnswer(Answer):
+    id: int
+    label: str
+    host: str = Field(description="Of the push service.")
+    created_at: Moment
+
+    @classmethod
+    def of(cls, found: PushSubscription) -> BrowserAnswer:
+        return cls(id=found.pk, label=found.label, host=found.host, created_at=found.created_at)
+
+
+class PushKeyAnswer(Answer):
+    public_key: str
+
+
+class BrowserInput(Input):
+    endpoint: str = Field(description="As the browser's PushSubscription has it; so are the keys.")
+    p256dh: str
+    auth: str
+    label: str = ""
+
+
+@operations.get("/push-key", "inbox.view", PushKeyAnswer)
+def get_push_key(request: ApiRequest) -> PushKeyAnswer:
+    """Get the key for `pushManager.subscribe` (VAPID, RFC 8292)"""
+    return PushKeyAnswer(public_key=push.public_key())
+
+
+@operations.get("/push-subscriptions", "inbox.view", PageOf[BrowserAnswer])
+def list_push_subscriptions(request: ApiRequest, wanted: Query[PageInput]) -> PageOf[BrowserAnswer]:
+    """List the browsers in which the token's member gets notices"""
+    rows = PushSubscription.objects.filter(user=request.actor.user)
+    found, following = paging.by_id(rows, wanted)
+    return PageOf(items=[BrowserAnswer.of(one) for one in found], next=following)
+
+
+@operations.post("/push-subscriptions", "inbox.view", BrowserAnswer, status=201)
+def subscribe_to_push(request: ApiRequest, data: BrowserInput) -> BrowserAnswer:
+    """Let notices of the token's member go to a browser"""
+    return BrowserAnswer.of(push.subscribe(user=request.actor.user, now=clock.now(), **data.model_dump()))
+
+
+@operations.delete("/push-subscriptions/{int:subscription_id}", "inbox.view")
+def end_push_subscription(request: ApiRequest, subscription_id: int) -> None:
+    """Send no more notices to a browser"""
+    push.unsubscribe(user=request.actor.user, subscription_id=subscription_id, now=clock.now())

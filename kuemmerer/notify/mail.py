@@ -183,7 +183,8 @@ class _Postman:
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
-    return (str(error) or type(error).__name__)[:500]
+    said = error.strerror if isinstance(error, OSError) else ""
+    return (said or str(error) or type(error).__name__)[:500]
 
 
 def _answer(code: int, words: bytes | str) -> str:

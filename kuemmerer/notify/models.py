@@ -181,3 +181,33 @@ class WebhookDelivery(Outgoing):
 
     def __str__(self) -> str:
         return f"{self.event} {self.state}"
+
+
+class PushSubscription(models.Model):
+    """A browser in which a person wants notices."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="push_subscriptions")
+    fingerprint = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the endpoint")
+    sealed = models.TextField(help_text="endpoint and keys; who has them can ring there")
+    host = models.CharField(max_length=253)
+    label = models.CharField(max_length=100, blank=True, default="", help_text="what browser it is")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.label or self.host
+
+
+class Push(Outgoing):
+    """A notice on its way to a browser."""
+
+    notice = models.ForeignKey(Notice, models.CASCADE, related_name="pushes")
+    subscription = models.ForeignKey(PushSubscription, models.CASCADE, related_name="pushes")
+
+    class Meta(Outgoing.Meta):
+        constraints = [
+            *Outgoing.Meta.constraints,
+            models.UniqueConstraint(fields=["notice", "subscription"], name="notify_pushed_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice_id}: {self.state}"

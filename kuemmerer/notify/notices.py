@@ -17,7 +17,7 @@ from kuemmerer.accounts.access import PERMISSIONS, Actor
 from kuemmerer.accounts.models import Membership, User, Workspace
 from kuemmerer.core.errors import NotFound
 from kuemmerer.jobs import sweeps
-from kuemmerer.notify import kinds, mail, preferences
+from kuemmerer.notify import kinds, mail, preferences, push
 from kuemmerer.notify.language import Text, language_of, one_line, said
 from kuemmerer.notify.models import Mail, Notice, Preference
 
@@ -90,6 +90,8 @@ def tell_all(*, users: Iterable[User], workspace: Workspace, **notice: object) -
 
 def _send_out(notice: Notice, kind: kinds.Kind, preference: Preference, now: datetime) -> None:
     at = preference.quiet.over(now) if kind.quiet else now
+    if preference.wants(kind, "push") and push.send_out(notice, at=at, now=now):
+        sweeps.wake("notify.push")
     if preference.wants(kind, "mail") and mail.can_reach(notice.user):
         Mail.objects.create(notice=notice, created_at=now, next_at=at)
         sweeps.wake("notify.mail")

@@ -16,10 +16,10 @@ from kuemmerer.api import paging
 from kuemmerer.api.fields import PageInput
 from kuemmerer.core import clock
 from kuemmerer.core.errors import NotFound
-from kuemmerer.notify import mail, notices, preferences
+from kuemmerer.notify import mail, notices, preferences, push
 from kuemmerer.notify.forms import PreferencesForm
 from kuemmerer.notify.leases import State
-from kuemmerer.notify.models import Mail, MailTrouble, Notice
+from kuemmerer.notify.models import Mail, MailTrouble, Notice, PushSubscription
 from kuemmerer.web.page import LOGIN, PUBLIC, WorkspaceRequest, page
 from kuemmerer.web.shell import Banner, add_banners
 
@@ -66,6 +66,8 @@ def preferences_page(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "form": form,
         "has_mail_server": mail.is_set_up(),
+        "browsers": PushSubscription.objects.filter(user=actor.user).order_by("pk"),
+        "push_key": push.public_key(),
         "refused": _last_refused(actor, clock.now()),
     }
     return render(request, "notify/preferences.html", context, status=form.status)

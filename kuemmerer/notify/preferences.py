@@ -16,7 +16,7 @@ from kuemmerer.core.errors import Invalid
 from kuemmerer.core.models import record
 from kuemmerer.notify import kinds
 from kuemmerer.notify.leases import State
-from kuemmerer.notify.models import Mail, Preference
+from kuemmerer.notify.models import Mail, Preference, Push
 
 WAYS = ("mail", "push")
 
@@ -154,14 +154,15 @@ def _checked_zone(name: str) -> str:
 
 def _let_go(stored: Preference, now: datetime) -> None:
     """What waits for the end of quiet hours goes by the new ones."""
-    held = Mail.objects.filter(
-        notice__workspace=stored.membership.workspace_id,
-        notice__user=stored.membership.user_id,
-        state=State.WAITING,
-        attempts=0,
-        next_at__gt=now,
-    ).select_related("notice")
-    for mail in held:
-        kind = kinds.find(mail.notice.kind)
-        if kind is not None and kind.quiet:
-            Mail.objects.filter(pk=mail.pk, attempts=0).update(next_at=stored.quiet.over(now))
+    over = stored.quiet.over(now)
+    waiting = [kind.key for kind in kinds.every() if kind.quiet]
+    for model in (Mail, Push):
+        held = model._default_manager.filter(
+            notice__workspace=stored.membership.workspace_id,
+            notice__user=stored.membership.user_id,
+            notice__kind__in=waiting,
+            state=State.WAITING,
+            attempts=0,
+            next_at__gt=now,
+        )
+        held.update(next_at=over)

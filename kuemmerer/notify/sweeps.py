@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import sweep
-from kuemmerer.notify import digest, leases, mail, webhook_delivery
+from kuemmerer.notify import digest, leases, mail, push, webhook_delivery
 from kuemmerer.notify.leases import State
 from kuemmerer.notify.models import Mail, MailTrouble, Notice, WebhookDelivery
 
@@ -26,6 +26,11 @@ def send_mails(now: datetime) -> int:
 @sweep("notify.webhooks", every=5, queue="notify")
 def send_webhooks(now: datetime) -> int:
     return webhook_delivery.send_due(now)
+
+
+@sweep("notify.push", every=15, queue="notify")
+def send_pushes(now: datetime) -> int:
+    return push.send_due(now)
 
 
 @sweep("notify.digest", every=60)

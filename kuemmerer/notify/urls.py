@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.notify import pages, webhook_pages
+from kuemmerer.notify import pages, push_pages, webhook_pages
 
 urlpatterns = [
     path("notices/", pages.notices_page, name="notices"),
@@ -21,5 +21,8 @@ urlpatterns = [
 ]
 outside = [
     path("preferences/notices/", pages.to_preferences, name="notice-preferences-home"),
+    path("preferences/push/", push_pages.subscribe, name="push-subscribe"),
+    path("preferences/push/<int:subscription_id>/", push_pages.unsubscribe, name="push-unsubscribe"),
+    path("push-worker.js", push_pages.worker, name="push-worker"),
     path("unsubscribe/<str:token>/", pages.unsubscribe, name="notice-unsubscribe"),
 ]

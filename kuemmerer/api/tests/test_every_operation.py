@@ -31,8 +31,16 @@ GUESTS_MAY = {
     "change_notice_preferences",
 }
 """What a guest may do beside reading."""
-PERSONAL = {"see_notice"}
+PERSONAL = {"see_notice", "end_push_subscription"}
 """What is done with one person's own things: nobody else finds them."""
+
+
+BROWSER = {
+    "endpoint": "https://push.example.org/abc",
+    # The generator of P-256: a point on the curve, as every browser's key is one.
+    "p256dh": "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    "auth": "MDEyMzQ1Njc4OWFiY2RlZg",
+}
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,7 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "member_id": desk.get("/members")["items"][0]["id"],
         "invitation_id": desk.get("/invitations")["items"][0]["id"],
         "notice_id": desk.post("/notices/test")["id"],
+        "subscription_id": desk.post("/push-subscriptions", BROWSER)["id"],
         "webhook_id": hook["id"],
         "delivery_id": desk.post(f"/webhooks/{hook['id']}/test")["id"],
         "author_id": case["author"]["id"],
@@ -245,6 +254,8 @@ def test_a_guest_may_read_and_write_notes_and_nothing_else(full: tuple[Program, 
         response = guest.call(call.method, call.path.format(**ids), call.body)
         if call.name in PERSONAL:
             assert response.status_code == 404, (call, response.content)
+        elif call.name == "subscribe_to_push":  # “text” is no browser, and whoever has one may
+            assert response.json()["field"] == "endpoint"
         elif call.permission in PERMISSIONS["guest"]:
             assert response.status_code < 300, (call, response.content)
             if call.method != "GET":

@@ -101,7 +101,9 @@ def test_only_those_who_lead_are_offered_what_is_for_them() -> None:
         page = browser(who).get(reverse("notice-preferences", args=[who.workspace.slug]))
         names[who.membership.role] = set(page.context["form"].fields)
     assert names[Role.OWNER] - names[Role.AGENT] == {
-        f"{way}_{kind}" for way in ("mail", "push") for kind in ("escalated", "channel_trouble")
+        f"{way}_{kind}"
+        for way in ("mail", "push")
+        for kind in ("escalated", "channel_trouble", "webhook_off")
     }
 
 
