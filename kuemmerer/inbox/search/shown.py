@@ -13,7 +13,8 @@ from kuemmerer.inbox.search.words import words
 
 LOOKED_AT = 20_000
 """Characters of a text in which words are marked."""
-BEFORE, LENGTH = 60, 200
+BEFORE, LENGTH = 25, 160
+"""Characters before the first marked word and altogether: what two lines of a row hold."""
 
 
 Kind = Literal["interaction", "reply", "note"]
@@ -94,7 +95,7 @@ def _spans(line: str, query: Query) -> list[tuple[int, int]]:
 
 def _cut(line: str, spans: Sequence[tuple[int, int]]) -> Sequence[Part]:
     start = 0
-    if spans and spans[0][1] > LENGTH - BEFORE:
+    if spans and spans[0][1] > 2 * BEFORE:
         start = line.find(" ", max(0, spans[0][0] - BEFORE), spans[0][0]) + 1 or spans[0][0]
     end = min(len(line), start + LENGTH)
     parts = [Part("…", marked=False)] if start else []
