@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kuemmerer.api import workspace
+from kuemmerer.api import teams, workspace
 from kuemmerer.api.root import Api
 from kuemmerer.audience import api as audience
 from kuemmerer.channels import api as channels
@@ -26,6 +26,7 @@ api = Api(
 api.mount(
     [
         workspace.operations,
+        teams.operations,
         channels.operations,
         privacy.operations,
         audience.operations,

@@ -53,6 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     user.add_argument("--time-zone", default="Europe/Berlin")
     user.add_argument("--language", choices=["de", "en"], default="de")
     user.add_argument("--token", action="store_true", help="print an API token for the workspace")
+    deadline = command(
+        "deadline", _deadline, "Print when an answer is due: so much open time after a moment."
+    )
+    deadline.add_argument("--region", default="DE", help="country or region, such as DE-NW, AT-9, CH-ZH")
+    deadline.add_argument("--tz", default="Europe/Berlin")
+    deadline.add_argument("--hours", default="mon-fri 09:00-17:00", help="spans by weekday; parts end with ;")
+    deadline.add_argument("--minutes", type=int, required=True, help="open minutes that have to pass")
+    deadline.add_argument(
+        "--from", dest="start", required=True, help="ISO time, local unless it has an offset"
+    )
+    deadline.add_argument("--half-days", action="store_true", help="24 and 31 December end at noon")
     command("reindex", _reindex, "Build the search index anew, beside the desk's work.")
     bench = command("bench", _bench, "Measure this machine; prints JSON.")
     bench.add_argument("what", choices=["sync", "inbox", "search"])
@@ -148,6 +159,27 @@ def _demo(arguments: argparse.Namespace) -> int:
     password = secrets.token_urlsafe(9)
     membership = demo.found(now=clock.now(), language=arguments.language, password=password)
     print(f"{load().base_url}/accounts/login/\ne-mail: {membership.user.email}\npassword: {password}")
+    return 0
+
+
+def _deadline(arguments: argparse.Namespace) -> int:
+    _setup()
+    from kuemmerer.core.errors import Invalid
+    from kuemmerer.inbox import support
+
+    try:
+        due = support.deadline(
+            region=arguments.region,
+            time_zone=arguments.tz,
+            hours=arguments.hours,
+            minutes=arguments.minutes,
+            start=arguments.start,
+            half_days=arguments.half_days,
+        )
+    except Invalid as error:
+        print(f"kuemmerer deadline: {error}", file=sys.stderr)
+        return 2
+    print(due)
     return 0
 
 

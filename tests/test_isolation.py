@@ -15,14 +15,15 @@ from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 
-from kuemmerer.accounts import workspaces
+from kuemmerer.accounts import teams, workspaces
 from kuemmerer.accounts.access import PERMISSIONS, Actor
-from kuemmerer.accounts.models import Invitation, Membership, Role, User
+from kuemmerer.accounts.models import Absence, Invitation, Membership, Role, Team, User
 from kuemmerer.audience import contacts
 from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
-from kuemmerer.inbox import cases, library, views
+from kuemmerer.inbox import cases, library, promises, views
+from kuemmerer.inbox.models import Case, DeadlineRule, Escalation
 from kuemmerer.notify import notices, preferences, push, webhooks
 from kuemmerer.publishing import ideas
 from tests.factories import MONDAY, Clock, Desk, actor
@@ -119,13 +120,45 @@ def house(folder: Path, mark: str) -> House:
     )
     made.ids["webhook_id"] = hook.pk
     made.ids["delivery_id"] = webhooks.send_test(actor=me, webhook_id=hook.pk, now=now).pk
+    rule = _promises(desk, mark, case)
     made.in_forms = {
+        "rule": rule.pk,
+        "team": Team.objects.get(workspace=me.workspace).pk,
+        "absence": Absence.objects.get(membership__workspace=me.workspace).pk,
         "label": label.pk,
         "saved": saved.pk,
         "user": colleague.user.pk,
         "author": case.author_id,
     }
     return made
+
+
+def _promises(desk: Desk, mark: str, case: Case) -> DeadlineRule:
+    """A rule, a team and an absence, and a warning that went out."""
+    me, now = desk.actor, desk.now()
+    rule = promises.save_rule(
+        actor=me,
+        name=f"{mark} Regel",
+        conditions=promises.Conditions(),
+        given=promises.Given(promise="minutes", minutes=0),
+        now=now,
+    )
+    promises.save_policy(
+        actor=me, given=promises.Given(), warn_assignee=1, warn_team=2, warn_managers=3, now=now
+    )
+    members = [me.membership.pk]
+    teams.save_team(actor=me, name=f"{mark} Team", member_ids=members, calendar=None, now=now)
+    today = now.date()
+    teams.add_absence(
+        actor=me,
+        membership_id=me.membership.pk,
+        first_day=today,
+        last_day=today,
+        deputy_id=None,
+        now=now,
+    )
+    Escalation.objects.create(case=case, clock=now, step=1, at=now)
+    return rule
 
 
 def _people(desk: Desk, mark: str) -> tuple[Contact, Author]:
@@ -163,6 +196,13 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "case-snooze": [{"until": "2030-01-01T10:00"}],
         "case-label": [{"labels": [forms["label"]]}, {}],
         "case-count": [{"text": "x"}],
+        "case-classify": [{"intent": "spam", "priority": "1"}, {"team": forms["team"]}],
+        "settings-deadlines": [
+            {"do": what, "rule": forms["rule"], "name": "x", "promise": "day", "hours": "1"}
+            for what in ("delete", "rule", "up")
+        ],
+        "settings-teams": [{"do": what, "team": forms["team"], "name": "x"} for what in ("delete", "save")],
+        "absences": [{"do": "remove", "absence": forms["absence"]}],
         "saved-view-save": [{"name": "x", "view": "all", "label": forms["label"]}],
         "idea-do": [{"status": "used"}],
         "notice-preferences": [{"digest_time": "09:00", "company_days": "on"}],

@@ -13,6 +13,7 @@ from kuemmerer.core.errors import Forbidden, NotFound
 _GUEST = frozenset({"inbox.view", "inbox.note", "channels.view", "ideas.view"})
 _AUTHOR = _GUEST | {"ideas.edit"}
 _AGENT = _AUTHOR | {
+    "absences.own",
     "inbox.work",
     "inbox.reply",
     "inbox.moderate",

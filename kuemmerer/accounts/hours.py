@@ -24,6 +24,11 @@ _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 _CLOCK = r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:uhr|h)?"
 _WRITTEN = re.compile(rf"{_CLOCK}\s*(?:[-‐‑‒–—−]|to|till|until|bis)\s*{_CLOCK}", re.ASCII | re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;/+&\n]|\band\b|\bund\b", re.IGNORECASE)
+_WEEKDAYS = {
+    name: day
+    for names in ("mon tue wed thu fri sat sun", "mo di mi do fr sa so")
+    for day, name in enumerate(names.split())
+}
 _CLOSED = {"", "-", "–", "—", "closed", "geschlossen", "zu"}
 
 
@@ -40,6 +45,22 @@ def _parse_span(text: str) -> list[str]:
         raise _unclear()
     start_hour, start_minute, end_hour, end_minute = found.groups(default="00")
     return [f"{int(start_hour):02}:{start_minute}", f"{int(end_hour):02}:{end_minute}"]
+
+
+def parse_week(text: str) -> Hours:
+    """The hours of a week such as “mon-fri 09:00-12:00,13:00-17:00; sat 10-14”. Raises Invalid."""
+    hours: Hours = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        days, _space, spans = part.partition(" ")
+        first, _dash, last = days.lower().partition("-")
+        if first not in _WEEKDAYS or (last and last not in _WEEKDAYS):
+            raise Invalid(
+                _("Write hours of a week like mon-fri 09:00-17:00; sat 10:00-14:00."), field="hours"
+            )
+        begin, end = _WEEKDAYS[first], _WEEKDAYS[last or first]
+        for day in range(begin, end + 1 if end >= begin else end + 8):
+            hours[str(day % 7)] = parse_day(spans)
+    return checked_hours(hours)
 
 
 def format_day(spans: Spans) -> str:

@@ -94,6 +94,7 @@ def add_absence(
     Everybody may do so for themselves, who manages members for everybody. Raises Invalid, NotFound and
     Forbidden.
     """
+    actor.need("absences.own")
     member = _member(actor, membership_id)
     deputy = _member(actor, deputy_id, yourself=True) if deputy_id else None
     if deputy == member:
@@ -108,6 +109,7 @@ def add_absence(
 @transaction.atomic
 def remove_absence(*, actor: Actor, absence_id: int, now: datetime) -> None:
     """Take an absence back. Raises NotFound, Forbidden."""
+    actor.need("absences.own")
     absence = Absence.objects.filter(membership__workspace=actor.workspace, pk=absence_id).first()
     if absence is None:
         raise NotFound(_("This absence does not exist (any more)."))

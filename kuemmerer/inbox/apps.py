@@ -11,7 +11,7 @@ class InboxConfig(AppConfig):
         from kuemmerer.channels import privacy
         from kuemmerer.inbox import cases, pages
         from kuemmerer.inbox.own_data import InboxData
-        from kuemmerer.web import shell
+        from kuemmerer.web import settings_tabs, shell
 
         shell.add_entry(
             shell.Entry(
@@ -30,6 +30,15 @@ class InboxConfig(AppConfig):
                 icon="tag",
                 permission="inbox.configure",
                 order=60,
+            )
+        )
+        settings_tabs.add_tab(
+            shell.Entry(
+                label=_("Deadlines"),
+                url_name="settings-deadlines",
+                icon="",
+                permission="inbox.configure",
+                order=40,
             )
         )
         privacy.register(InboxData())

@@ -76,9 +76,10 @@ class RuleBook:
         case.rule = self.rule_for(case, label_ids)
         promised = promised_until(case.rule or self.policy, calendar, case.unanswered_since)
         case.due_at = calendar.after(promised, case.paused) if case.paused else promised
-        self._set_next_warning(case, calendar, promised)
+        self.set_next_warning(case)
 
-    def _set_next_warning(self, case: Case, calendar: Calendar, promised: datetime) -> None:
+    def set_next_warning(self, case: Case) -> None:
+        """Set when somebody is warned next: after a share of the promised open time, pauses left out."""
         since, due = case.unanswered_since, case.due_at
         if case.status != Status.OPEN or case.escalated >= Step.MANAGERS or since is None or due is None:
             case.escalate_at = None
@@ -88,8 +89,9 @@ class RuleBook:
         if percent == 100:
             case.escalate_at = due
             return
-        share = calendar.open_time(since, promised) * percent / 100
-        case.escalate_at = calendar.after(since, share + case.paused)
+        calendar = self.calendar(case.team_id)
+        promised = calendar.open_time(since, due) - case.paused
+        case.escalate_at = calendar.after(since, promised * percent / 100 + case.paused)
 
 
 def holds(rule: DeadlineRule, case: Case, label_ids: Collection[int]) -> bool:

@@ -18,15 +18,26 @@ from django.utils.translation import gettext_lazy
 from django_htmx.http import trigger_client_event
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.models import Membership, User, Workspace
+from kuemmerer.accounts.models import Membership, Team, User, Workspace
 from kuemmerer.channels.delivery import new_key
 from kuemmerer.channels.models import Channel
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError, Invalid, NotFound
-from kuemmerer.inbox import cases, conversation, library, lists, moderation, query_string, replies, view_pages
-from kuemmerer.inbox.models import Case, CaseLabel, Label, SavedReply, Status
+from kuemmerer.inbox import (
+    cases,
+    conversation,
+    library,
+    lists,
+    moderation,
+    promises,
+    query_string,
+    replies,
+    view_pages,
+)
+from kuemmerer.inbox.models import NEGATIVE, Case, CaseLabel, Intent, Label, Priority, SavedReply, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
+from kuemmerer.web.shell import Banner, add_banners
 
 TONES = ("", "info", "success", "warning", "danger", "violet", "outline")
 COLORS = (
@@ -39,6 +50,8 @@ COLORS = (
     gettext_lazy("white"),
 )
 SOON = timedelta(hours=2)
+COMPLAINTS = 100
+"""So many overdue complaints are counted."""
 SHOWN = 25
 """Cases on one page of a list; the next ones come by a click."""
 
@@ -223,6 +236,10 @@ def _case_context(
         "face": _face(case, labels_on),
         "label_chips": names.chips(labels_on),
         "due_state": due_state(case, now),
+        "due_reason": promises.reason(case, [chip["name"] for chip in names.chips(labels_on)]),
+        "intents": Intent.choices,
+        "priorities": Priority.choices,
+        "teams": list(Team.objects.filter(workspace=actor.workspace)),
         "members": [
             m.user
             for m in Membership.objects.filter(workspace=actor.workspace)
@@ -424,6 +441,24 @@ def label(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     return _after(request, case_id)
 
 
+@page("inbox.work", methods=("POST",))
+def classify(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """What the case is about, how urgent it is, whose team it is."""
+    data, now = request.POST, clock.now()
+    cases.classify(
+        actor=request.actor,
+        case_id=case_id,
+        intent=data.get("intent"),
+        priority=query_string.number(data["priority"]) or 0 if "priority" in data else None,
+        now=now,
+    )
+    if "team" in data:
+        cases.hand_to_team(
+            actor=request.actor, case_id=case_id, team_id=query_string.number(data["team"]), now=now
+        )
+    return _after(request, case_id)
+
+
 @page("inbox.moderate", methods=("POST",))
 def act(request: WorkspaceRequest, case_id: int, interaction_id: int) -> HttpResponse:
     """Like, hide, approve … at the network."""
@@ -508,3 +543,29 @@ def texts(request: WorkspaceRequest) -> HttpResponse:
 def open_count(actor: Actor, now: datetime) -> str:
     """The number beside "Inbox" in the navigation: what waits for an answer."""
     return lists.shown_count(lists.counts(actor=actor, now=now)[lists.View.OPEN])
+
+
+@add_banners
+def _overdue_complaints(actor: Actor, now: datetime) -> list[Banner]:
+    """A complaint whose answer is overdue is seen on every page until it is answered."""
+    overdue = Case.objects.filter(
+        workspace=actor.workspace, status=Status.OPEN, intent__in=NEGATIVE, due_at__lte=now
+    )
+    waiting = list(overdue.order_by("due_at").values_list("pk", "author__name")[:COMPLAINTS])
+    if not waiting:
+        return []
+    (case_id, name), number = waiting[0], len(waiting)
+    if number == 1:
+        text = _("A complaint by %(name)s is overdue.") % {"name": name}
+    elif number < COMPLAINTS:
+        text = _("%(count)d complaints are overdue, the oldest by %(name)s.") % {
+            "count": number,
+            "name": name,
+        }
+    else:
+        text = _("More than %(count)d complaints are overdue, the oldest by %(name)s.") % {
+            "count": number - 1,
+            "name": name,
+        }
+    url = reverse("case", args=[actor.workspace.slug, case_id])
+    return [Banner(level="danger", text=text, url=url, action=gettext_lazy("Answer"))]

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from kuemmerer.channels import delivery
 from kuemmerer.channels.models import Channel
-from kuemmerer.inbox import cases, search
+from kuemmerer.inbox import cases, escalation, search
 from kuemmerer.inbox.models import DeadlinePolicy, Reply
 from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import each, sweep
@@ -30,6 +30,11 @@ def deliver(now: datetime) -> int:
 @sweep("inbox.wake_snoozed", every=30)
 def wake_snoozed(now: datetime) -> int:
     return cases.wake_snoozed(now)
+
+
+@sweep("inbox.escalate", every=20)
+def escalate(now: datetime) -> int:
+    return escalation.escalate_due(now)
 
 
 @sweep("inbox.index", every=10, after=("inbox.open_cases",))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.inbox import pages, view_pages
+from kuemmerer.inbox import deadline_pages, pages, view_pages
 
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
@@ -19,7 +19,9 @@ urlpatterns = [
     path("inbox/<int:case_id>/reopen/", pages.reopen, name="case-reopen"),
     path("inbox/<int:case_id>/snooze/", pages.snooze, name="case-snooze"),
     path("inbox/<int:case_id>/label/", pages.label, name="case-label"),
+    path("inbox/<int:case_id>/classify/", pages.classify, name="case-classify"),
     path("inbox/<int:case_id>/interactions/<int:interaction_id>/", pages.act, name="interaction-act"),
     path("inbox/<int:case_id>/replies/<int:reply_id>/", pages.reply, name="reply-do"),
+    path("settings/deadlines/", deadline_pages.deadlines, name="settings-deadlines"),
     path("texts/", pages.texts, name="texts"),
 ]

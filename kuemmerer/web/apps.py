@@ -23,6 +23,7 @@ class WebConfig(AppConfig):
         tabs = [
             (_("Company"), "settings-general", "workspace.manage", 10),
             (_("Members"), "settings-members", "members.manage", 20),
+            (_("Teams"), "settings-teams", "teams.manage", 30),
             (_("API tokens"), "settings-tokens", "tokens.manage", 80),
             (_("Security"), "settings-security", "members.manage", 90),
         ]

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kuemmerer.web import settings_pages as settings
 from kuemmerer.web import setup_pages as setup
+from kuemmerer.web import team_pages
 
 _settings: list[URLPattern] = [
     path("", settings.index, name="settings"),
@@ -18,6 +19,7 @@ _settings: list[URLPattern] = [
         settings.withdraw_invitation,
         name="settings-invitation-withdraw",
     ),
+    path("teams/", team_pages.team_settings, name="settings-teams"),
     path("tokens/", settings.tokens, name="settings-tokens"),
     path("tokens/<int:token_id>/revoke/", settings.revoke_token, name="settings-token-revoke"),
     path("security/", settings.security, name="settings-security"),
@@ -28,5 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitation/<str:token>/", setup.invitation, name="invitation"),
     path("workspaces/new/", setup.new_workspace, name="workspace-new"),
     path("preferences/", setup.preferences, name="preferences"),
+    path("w/<slug:workspace>/absences/", team_pages.absences, name="absences"),
     path("w/<slug:workspace>/settings/", include(_settings)),
 ]

@@ -90,10 +90,12 @@ def _example(whole: dict[str, Any], schema: dict[str, Any]) -> Any:
         return schema["enum"][0]
     if schema.get("format") == "date-time":
         return "2100-01-01T00:00:00Z"
+    if schema.get("format") == "date":
+        return "2100-01-01"
     if schema.get("type") == "object":
         properties = schema.get("properties", {})
         return {name: _example(whole, properties[name]) for name in schema.get("required", [])}
-    return {"string": "text", "boolean": True, "integer": 1}[schema["type"]]
+    return {"string": "text", "boolean": True, "integer": 1, "array": []}[schema["type"]]
 
 
 @pytest.fixture
@@ -123,6 +125,8 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "token_id": desk.post("/tokens", {"name": "second"})["id"],
         "member_id": desk.get("/members")["items"][0]["id"],
         "invitation_id": desk.get("/invitations")["items"][0]["id"],
+        "team_id": desk.post("/teams", {"name": "shop"})["id"],
+        "rule_id": desk.post("/deadline-rules", {"name": "all", "promise": "day"})["id"],
         "notice_id": desk.post("/notices/test")["id"],
         "subscription_id": desk.post("/push-subscriptions", BROWSER)["id"],
         "webhook_id": hook["id"],
@@ -130,6 +134,8 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "author_id": case["author"]["id"],
         "contact_id": desk.post("/contacts", {"author": case["author"]["id"]})["id"],
     }
+    away = {"member_id": ids["member_id"], "first_day": "2100-01-01", "last_day": "2100-01-02"}
+    ids["absence_id"] = desk.post("/absences", away)["id"]
     return desk, ids
 
 

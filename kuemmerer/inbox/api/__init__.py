@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kuemmerer.inbox.api import cases, interactions, library, notes, replies, views
+from kuemmerer.inbox.api import cases, deadlines, interactions, library, notes, replies, views
 
 OPERATIONS = [
     module.operations
@@ -13,5 +13,6 @@ OPERATIONS = [
         replies,
         interactions,
         library,
+        deadlines,
     )  # in the order of the OpenAPI document
 ]

@@ -50,11 +50,15 @@ class CaseAnswer(Answer):
     kind: str
     excerpt: str
     assignee: PersonAnswer | None
+    team_id: int | None
+    intent: str
+    priority: int
     labels: list[LabelAnswer]
     opened_at: Moment
     last_at: Moment = Field(description="When the author last wrote.")
     unanswered_since: Moment | None
     due_at: Moment | None
+    deadline_rule_id: int | None = Field(description="The rule behind `due_at`; null for the policy.")
     overdue: bool
     snoozed_until: Moment | None
     answered_at: Moment | None
@@ -76,10 +80,14 @@ class CaseAnswer(Answer):
             excerpt=case.excerpt,
             assignee=PersonAnswer.of(case.assignee) if case.assignee else None,
             labels=[LabelAnswer.of(label) for label in case.labels.all()],
+            team_id=case.team_id,
+            intent=case.intent,
+            priority=case.priority,
             opened_at=case.opened_at,
             last_at=case.last_at,
             unanswered_since=case.unanswered_since,
             due_at=case.due_at,
+            deadline_rule_id=case.rule_id,
             overdue=case.is_overdue(now),
             snoozed_until=case.snoozed_until,
             answered_at=case.answered_at,

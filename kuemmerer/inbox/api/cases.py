@@ -157,6 +157,16 @@ class AssignInput(Input):
     assignee: Id | Literal["me"] | None = Field(description="The id of a user, “me”, or null for nobody.")
 
 
+class ClassifyInput(Input):
+    intent: str | None = Field(
+        default=None,
+        description="question, complaint, compensation, praise, suggestion, application, business, spam, "
+        "chatter, or empty for none.",
+    )
+    priority: int | None = Field(default=None, description="1 (low) to 4 (urgent)")
+    team: Id | None = None
+
+
 class SnoozeInput(Input):
     until: Moment
 
@@ -193,6 +203,22 @@ def snooze_case(request: ApiRequest, case_id: int, data: SnoozeInput) -> CaseAns
     New words of its author bring it back sooner.
     """
     cases.snooze(actor=request.actor, case_id=case_id, until=data.until, now=clock.now())
+    return _case(request.actor, case_id)
+
+
+@operations.post("/cases/{int:case_id}/classify", "inbox.work", CaseAnswer)
+def classify_case(request: ApiRequest, case_id: int, data: ClassifyInput) -> CaseAnswer:
+    """Say what a case is about, how urgent it is and which team looks after it
+
+    What is left out stays as it is; `team` null takes it from its team. The deadline follows the rules.
+    """
+    now = clock.now()
+    if data.intent is not None or data.priority is not None:
+        cases.classify(
+            actor=request.actor, case_id=case_id, intent=data.intent, priority=data.priority, now=now
+        )
+    if "team" in data.model_fields_set:
+        cases.hand_to_team(actor=request.actor, case_id=case_id, team_id=data.team, now=now)
     return _case(request.actor, case_id)
 
 
