@@ -112,6 +112,9 @@ HANGS_ON_ANOTHER = {
     "core.auditrecord": "outlives what it is about; has the number of its workspace",
     "jobs.schedule": "belongs to the installation",
     "jobs.heartbeat": "belongs to the installation",
+    "notify.mailtrouble": "belongs to the installation",
+    "notify.pushsubscription": "belongs to a person, whatever company they look after",
+    "inbox.searchwalk": "belongs to the installation",
 }
 
 
@@ -132,13 +135,18 @@ def test_every_model_belongs_to_a_workspace_or_hangs_on_one_that_does() -> None:
 # --- templates and code
 
 
+MAILS = {"kuemmerer/notify/templates/notify/mail.html"}
+"""No pages: mail programs read nothing but inline styles, and no content security policy holds there."""
+WITHOUT_TOKEN = {
+    "kuemmerer/notify/templates/notify/unsubscribe.html": "a mail program posts it too; its address is signed",
+}
 SAFE = {"kuemmerer/web/templates/web/_field_notes.html": "the help of a form's field, which is written by us"}
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=shown)
 def test_templates_have_no_inline_style_or_script(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert not re.search(r"\sstyle\s*=", text), "the content security policy forbids it"
+    assert shown(path) in MAILS or not re.search(r"\sstyle\s*=", text), "the content security policy forbids it"
     assert not re.search(r"<style\b", text)
     assert not re.search(r"<script(?![^>]*\ssrc=)", text)
     assert not re.search(r"\son[a-z]+\s*=\s*[\"']", text)
@@ -151,7 +159,7 @@ def test_templates_have_no_inline_style_or_script(path: Path) -> None:
 def test_forms_that_change_something_carry_their_token() -> None:
     for path in TEMPLATES:
         for form in re.findall(r"<form\b.*?</form>", path.read_text(encoding="utf-8"), re.DOTALL):
-            if re.search(r"method=[\"']post", form, re.IGNORECASE):
+            if re.search(r"method=[\"']post", form, re.IGNORECASE) and shown(path) not in WITHOUT_TOKEN:
                 assert "csrf_token" in form or "{% include" in form or "{% block" in form, shown(path)
 
 

@@ -59,7 +59,7 @@ def every() -> list[Event]:
 
 _CASE: dict[str, Any] = {
     "id": 17,
-    "channel": "Mastodon",
+    "channel": "Bäckerei am Markt",
     "author": "Ada Krüger",
     "text": "Bis wann habt ihr heute offen?",
     "status": "open",
@@ -69,7 +69,7 @@ _CASE: dict[str, Any] = {
 _REPLY: dict[str, Any] = {
     "id": 23,
     "case_id": 17,
-    "channel": "Mastodon",
+    "channel": "Bäckerei am Markt",
     "author": "Ada Krüger",
     "text": "Bis 18 Uhr. Bis gleich!",
     "written_by": "Murat Aydın",

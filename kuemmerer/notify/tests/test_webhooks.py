@@ -272,7 +272,7 @@ def test_slack_mattermost_and_teams_get_a_sentence_that_rings_for_nobody(time: C
     sweeps.send_webhooks(time.now)
     slack, mattermost, teams = (json.loads(content) for _, content in target.got)
     url = "http://127.0.0.1:8000/w/x/inbox/17/"
-    assert slack["text"].startswith("New from Ada Krüger (Mastodon): &lt;!channel&gt; @channel")
+    assert slack["text"].startswith("New from Ada Krüger (Bäckerei am Markt): &lt;!channel&gt; @channel")
     assert slack["text"].endswith(f"<{url}|Open>")
     assert "@channel" not in mattermost["text"]
     assert r"\[x\]\(https://evil.example\)" in mattermost["text"]
