@@ -279,17 +279,18 @@ def _banners(actor: Actor, now: datetime) -> list[Banner]:
     url = reverse("channels", args=[actor.workspace.slug])
     is_lost = Q(state=Channel.State.RECONNECT)
     is_expiring = ~is_lost & Q(credential__expires_at__lte=now + EXPIRES_SOON)
-    # One query, because every page asks it.
-    troubled = (
-        Channel.objects.filter(workspace=actor.workspace, credential__isnull=False)
-        .filter(is_lost | unsynced(now) | is_expiring)
-        .order_by("name")
+    mine = Channel.objects.filter(workspace=actor.workspace, credential__isnull=False)
+    troubled = mine.filter(is_lost | unsynced(now) | is_expiring)
+    # Every page asks, and mostly all is well.
+    if not troubled.exists():
+        return []
+    named = (
+        troubled.order_by("name")
         .annotate(lost=is_lost, silent=unsynced(now), expiring=is_expiring)
         .values("name", "lost", "silent", "expiring")
     )
     lost, silent, soon = (
-        [channel["name"] for channel in troubled if channel[kind]][:5]
-        for kind in ("lost", "silent", "expiring")
+        [channel["name"] for channel in named if channel[kind]][:5] for kind in ("lost", "silent", "expiring")
     )
     found = []
     if lost:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
+from django.utils.duration import duration_microseconds
 
 
 def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -38,6 +39,8 @@ def _stored(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, timedelta) and not connection.features.has_native_duration_field:
+        return duration_microseconds(value)
     if isinstance(value, dict | list):
         return json.dumps(value)
     return str(value) if isinstance(value, str) else value

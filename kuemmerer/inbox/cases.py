@@ -47,7 +47,7 @@ def get(*, actor: Actor, case_id: int) -> Case:
     """A case of the actor's workspace. Raises NotFound, Forbidden."""
     actor.need("inbox.view")
     case = (
-        Case.objects.select_related("channel", "author", "thread", "assignee", "team", "rule")
+        Case.objects.select_related("channel", "author", "thread", "assignee")
         .filter(workspace=actor.workspace, pk=case_id)
         .first()
     )

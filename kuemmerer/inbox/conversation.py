@@ -49,11 +49,8 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
     """The conversation of a case. `whole`: the thread from its beginning, at most 1,000 entries."""
     actor.need("inbox.view")
     interactions, earlier = _interactions(case, MOST if whole else NEWEST)
-    replies = list(
-        Reply.objects.filter(case__thread=case.thread_id)
-        .select_related("author", "interaction__author")
-        .order_by("id")
-    )
+    # Whom another case's reply answers is asked for where there is one: joined in, it costs every page.
+    replies = list(Reply.objects.filter(case__thread=case.thread_id).select_related("author").order_by("id"))
     ours = {reply.remote_id for reply in replies if reply.remote_id}
     names = {i.remote_id: str(i.author) for i in interactions}
     entries = [
@@ -90,7 +87,8 @@ def _moves(reply: Reply) -> bool:
 
 
 def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
-    thread = Interaction.objects.filter(thread=case.thread_id, kind__in=SHOWN_KINDS).select_related("author")
+    thread = Interaction.objects.filter(thread=case.thread_id, kind__in=SHOWN_KINDS)
+    thread = thread.select_related("author").defer("raw")
     newest = list(thread.order_by("-created_at", "-id")[: limit + 1])
     found = {i.pk: i for i in newest[:limit]}
     if len(newest) > limit:
@@ -136,6 +134,5 @@ def earlier_cases(case: Case) -> list[Case]:
     return list(
         Case.objects.filter(author__in=contacts.same_person(case.author_id))
         .exclude(pk=case.pk)
-        .select_related("channel")
         .order_by("-last_at")[:8]
     )

@@ -20,7 +20,7 @@ from django_htmx.http import trigger_client_event
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership, Team, User, Workspace
 from kuemmerer.channels.delivery import new_key
-from kuemmerer.channels.models import Channel
+from kuemmerer.channels.models import Author, Channel
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError, Invalid, NotFound
 from kuemmerer.inbox import (
@@ -38,6 +38,7 @@ from kuemmerer.inbox.models import NEGATIVE, Case, CaseLabel, Intent, Label, Pri
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
 from kuemmerer.web.shell import Banner, add_banners
+from kuemmerer.web.templatetags.desk import CaseRow
 
 TONES = ("", "info", "success", "warning", "danger", "violet", "outline")
 COLORS = (
@@ -157,7 +158,7 @@ def _rows(
     kept: Mapping[str, str],
     now: datetime,
     current: int | None,
-) -> list[dict[str, Any]]:
+) -> list[CaseRow]:
     found = page.cases
     labels: dict[int, list[int]] = {}
     for case_id, label_id in CaseLabel.objects.filter(case__in=found).values_list("case_id", "label_id"):
@@ -171,23 +172,23 @@ def _rows(
         owner = owners.get(case.assignee_id) if case.assignee_id else None
         match = page.matches.get(case.pk)
         rows.append(
-            {
-                "id": case.pk,
-                "url": f"{base}{case.pk}/{query}" + (f"#{match.anchor}" if match else ""),
-                "match": match,
-                "author": str(case.author),
-                "text": case.excerpt,
-                "at": case.last_at,
-                "unread": case.status == Status.OPEN,
-                "current": case.pk == current,
-                "channel": channel.name,
-                "channel_icon": channel.connector.icon,
-                "labels": names.chips(labels.get(case.pk, ())),
-                "owner": str(owner) if owner else "",
-                "due_at": case.due_at,
-                "due_state": due_state(case, now),
-                "state": case.get_status_display() if case.status != Status.OPEN else "",
-            }
+            CaseRow(
+                id=case.pk,
+                url=f"{base}{case.pk}/{query}" + (f"#{match.anchor}" if match else ""),
+                match=match,
+                author=str(case.author),
+                text=case.excerpt,
+                at=case.last_at,
+                unread=case.status == Status.OPEN,
+                current=case.pk == current,
+                channel=channel.name,
+                channel_icon=channel.connector.icon,
+                labels=tuple((chip["name"], chip["tone"]) for chip in names.chips(labels.get(case.pk, ()))),
+                owner=str(owner) if owner else "",
+                due_at=case.due_at,
+                due_state=due_state(case, now),
+                state=str(case.get_status_display()) if case.status != Status.OPEN else "",
+            )
         )
     return rows
 
@@ -206,6 +207,8 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
         if not request.GET.get("after"):
             context["counts"] = _counts(request.actor, now)
         return render(request, "inbox/_rows.html", context)
+    if request.htmx and request.GET.get("pane"):
+        return render(request, "inbox/_list.html", context)
     return render(request, "inbox/inbox.html", context)
 
 
@@ -264,6 +267,7 @@ def _case_context(
         "draft": opening,
         "reply_key": new_key(),
         "list_url": f"{list_url}?{urlencode(kept)}" if kept else list_url,
+        "kept": kept,
         "query": urlencode(kept),
         "snoozes": _snoozes(actor, now),
         "now": now,
@@ -308,7 +312,9 @@ def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse
     if request.htmx:
         answer = render(request, "inbox/_case.html", {**context, "oob": True})
         return _with_news(answer) if request.method == "POST" else answer
-    return render(request, "inbox/case.html", {**_list_context(request, names, now, case.pk), **context})
+    pane = urlencode({**context["kept"], "pane": 1})
+    context["pane_url"] = f"{reverse('inbox', args=[request.actor.workspace.slug])}?{pane}"
+    return render(request, "inbox/case.html", context)
 
 
 @page("inbox.view")
@@ -551,10 +557,11 @@ def _overdue_complaints(actor: Actor, now: datetime) -> list[Banner]:
     overdue = Case.objects.filter(
         workspace=actor.workspace, status=Status.OPEN, intent__in=NEGATIVE, due_at__lte=now
     )
-    waiting = list(overdue.order_by("due_at").values_list("pk", "author__name")[:COMPLAINTS])
+    waiting = list(overdue.order_by("due_at").values_list("pk", flat=True)[:COMPLAINTS])
     if not waiting:
         return []
-    (case_id, name), number = waiting[0], len(waiting)
+    case_id, number = waiting[0], len(waiting)
+    name = str(Author.objects.get(cases=case_id))
     if number == 1:
         text = _("A complaint by %(name)s is overdue.") % {"name": name}
     elif number < COMPLAINTS:

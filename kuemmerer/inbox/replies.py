@@ -18,7 +18,7 @@ from kuemmerer.core.text import storable
 from kuemmerer.inbox import search
 from kuemmerer.inbox.models import Case, Reply, ReplyKey
 from kuemmerer.jobs import sweeps
-from kuemmerer.networks.base import Draft
+from kuemmerer.networks.base import Connector, Draft
 from kuemmerer.networks.errors import NetworkError
 
 
@@ -37,6 +37,7 @@ def newest_words(case: Case) -> Interaction | None:
     """What an answer to this case refers to by default: the newest words that still exist."""
     return (
         Interaction.objects.select_related("author", "thread")
+        .defer("raw")
         .filter(case_interaction__case=case, deleted_at=None)
         .order_by("-created_at", "-id")
         .first()
@@ -264,5 +265,8 @@ def withdraw(*, actor: Actor, reply_id: int, now: datetime) -> None:
 
 def opening(case: Case) -> str:
     """What the composer begins with: what the network wants before an answer, e.g. the author's handle."""
+    connector = case.channel.connector
+    if type(connector).reply_text is Connector.reply_text:  # most networks want nothing
+        return ""
     interaction = newest_words(case)
     return case.channel.connector.reply_text(interaction.target, "") if interaction else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -133,8 +133,14 @@ def _workspaces(actor: Actor) -> list[dict[str, str]]:
     return [{"name": w.name, "slug": w.slug, "url": reverse("inbox", args=[w.slug])} for w in mine]
 
 
+# Every page asks for the same few addresses, and putting one together takes longer than a row of a list.
+@lru_cache(maxsize=2048)
+def _url(name: str, slug: str) -> str:
+    return reverse(name, args=[slug])
+
+
 def _link(request: HttpRequest, entry: Entry, actor: Actor, now: datetime) -> _Link:
-    url = reverse(entry.url_name, args=[actor.workspace.slug])
+    url = _url(entry.url_name, actor.workspace.slug)
     return _Link(
         name=entry.url_name,
         label=entry.label,

@@ -76,14 +76,32 @@ def test_a_deed_lets_the_list_look_again_and_with_it_come_the_numbers(desk: Desk
 
 
 def test_a_list_that_looks_again_marks_the_case_that_is_open_now(desk: Desk) -> None:
-    first, second = two_cases(desk)
+    _first, second = two_cases(desk)
     client = browser(desk.actor)
-    page = client.get(address(desk, "case", first.pk)).text
+    page = client.get(address(desk, "inbox")).text
     again = looks_for_news(client, page, "case-rows")
     beside = f"http://testserver{address(desk, 'case', second.pk)}?view=open"
     rows = client.get(again, headers={**HTMX, "HX-Current-URL": beside}).text
     marked = re.findall(r'id="case-link-(\d+)" href="[^"]*" aria-current="true"', rows)
     assert marked == [str(second.pk)]
+
+
+def test_the_list_beside_a_case_comes_where_it_is_seen_and_is_a_link_elsewhere(desk: Desk) -> None:
+    first, second = two_cases(desk)
+    client = browser(desk.actor)
+    url = f"{address(desk, 'case', first.pk)}?view=unassigned"
+    page = client.get(url).text
+    assert "case-rows" not in page
+    assert f'href="{address(desk, "inbox")}?view=unassigned"' in page
+    pane = re.search(r'class="list-pane"[^>]*?hx-get="([^"]+)" hx-trigger="intersect once"', page)
+    assert pane
+    headers = {**HTMX, "HX-Current-URL": f"http://testserver{url}"}
+    found = client.get(html.unescape(pane[1]), headers=headers).text
+    assert "<html" not in found
+    assert f'id="case-link-{second.pk}"' in found
+    assert re.findall(r'id="case-link-(\d+)"[^>]*aria-current="true"', found) == [str(first.pk)]
+    tabs = re.findall(r'<a href="([^"]*)" aria-current="page">', found)
+    assert [html.unescape(tab) for tab in tabs] == [f"{address(desk, 'inbox')}?view=unassigned"]
 
 
 def test_a_list_that_was_made_longer_stays_so(desk: Desk) -> None:

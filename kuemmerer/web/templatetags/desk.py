@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -90,6 +91,44 @@ def _hours(count: int, *, future: bool) -> str:
     if future:
         return ngettext("in %(count)d h", "in %(count)d h", count) % {"count": count}
     return ngettext("%(count)d h ago", "%(count)d h ago", count) % {"count": count}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseRow:
+    """What a line of an inbox shows; see web/_case_row.html."""
+
+    id: int
+    url: str
+    author: str
+    text: str
+    at: datetime
+    unread: bool
+    current: bool
+    channel: str
+    channel_icon: str
+    labels: tuple[tuple[str, str], ...]
+    owner: str
+    due_at: datetime | None
+    due_state: str
+    state: str
+    match: Any = None
+
+
+@register.simple_tag
+def case_row(row: CaseRow, now: datetime) -> SafeString:
+    """A line of an inbox."""
+    minute = now.replace(second=0, microsecond=0)
+    if row.match is not None:
+        return _case_row.__wrapped__(row, minute)
+    return _case_row(row, minute, get_language(), timezone.get_current_timezone())
+
+
+# An open list looks for news every few seconds, for everybody who has it open, and most rows are the same.
+@lru_cache(maxsize=4096)
+def _case_row(
+    row: CaseRow, now: datetime, language: str | None = None, zone: tzinfo | None = None
+) -> SafeString:
+    return render_to_string("web/_case_row.html", {"row": row, "now": now})
 
 
 @register.simple_tag
