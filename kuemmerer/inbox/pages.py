@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -64,9 +64,16 @@ class _Names:
     """What a workspace calls its channels, labels and people: asked once for a page that shows them often."""
 
     def __init__(self, workspace: Workspace) -> None:
-        channels = Channel.objects.filter(workspace=workspace).order_by("name")
-        self.channels = {c.pk: c for c in channels.only("network", "name")}
-        self.labels = {label.pk: label for label in Label.objects.filter(workspace=workspace)}
+        self._workspace = workspace
+
+    @cached_property
+    def channels(self) -> dict[int, Channel]:
+        found = Channel.objects.filter(workspace=self._workspace).order_by("name")
+        return {channel.pk: channel for channel in found.only("network", "name")}
+
+    @cached_property
+    def labels(self) -> dict[int, Label]:
+        return {label.pk: label for label in Label.objects.filter(workspace=self._workspace)}
 
     def chips(self, label_ids: Iterable[int]) -> list[dict[str, str]]:
         """How the labels look, by name."""
