@@ -138,7 +138,7 @@ def test_every_model_belongs_to_a_workspace_or_hangs_on_one_that_does() -> None:
 MAILS = {"kuemmerer/notify/templates/notify/mail.html"}
 """No pages: mail programs read nothing but inline styles, and no content security policy holds there."""
 WITHOUT_TOKEN = {
-    "kuemmerer/notify/templates/notify/unsubscribe.html": "a mail program posts it too; its address is signed",
+    "kuemmerer/notify/templates/notify/unsubscribe.html": "mail programs post it; its address is signed",
 }
 SAFE = {"kuemmerer/web/templates/web/_field_notes.html": "the help of a form's field, which is written by us"}
 
@@ -146,7 +146,9 @@ SAFE = {"kuemmerer/web/templates/web/_field_notes.html": "the help of a form's f
 @pytest.mark.parametrize("path", TEMPLATES, ids=shown)
 def test_templates_have_no_inline_style_or_script(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert shown(path) in MAILS or not re.search(r"\sstyle\s*=", text), "the content security policy forbids it"
+    assert shown(path) in MAILS or not re.search(r"\sstyle\s*=", text), (
+        "the content security policy forbids it"
+    )
     assert not re.search(r"<style\b", text)
     assert not re.search(r"<script(?![^>]*\ssrc=)", text)
     assert not re.search(r"\son[a-z]+\s*=\s*[\"']", text)
