@@ -124,7 +124,8 @@ def test_what_is_sent_and_closed_shows_everywhere_at_once(demo: Desk, open_page:
     before = page.locator("#sidebar [data-count=inbox]").inner_text()
     page.locator("#reply-text").fill("Danke, wird erledigt!")
     page.locator("#reply [name=then][value=close]").click()
-    expect(page.locator("#thread .message.ours").last).to_contain_text("Danke, wird erledigt!")
+    sent = page.locator("#thread .message.ours").last
+    expect(sent).to_contain_text("Danke, wird erledigt!", timeout=MILLISECONDS)
     reopen = page.locator(".case-actions").get_by_role("button", name="Wieder öffnen")
     expect(reopen).to_be_visible(timeout=MILLISECONDS)
     expect(page.locator(".case-actions form[action*='/close/']")).to_have_count(0)
