@@ -8,6 +8,7 @@ from kuemmerer.audience import api as audience
 from kuemmerer.channels import api as channels
 from kuemmerer.channels import privacy_api as privacy
 from kuemmerer.inbox import api as inbox
+from kuemmerer.insights import api as insights
 from kuemmerer.notify import api as notify
 from kuemmerer.notify import webhook_api as webhooks
 from kuemmerer.publishing import api as publishing
@@ -32,6 +33,7 @@ api.mount(
         audience.operations,
         *inbox.OPERATIONS,
         publishing.operations,
+        insights.operations,
         notify.operations,
         webhooks.operations,
     ]

@@ -19,7 +19,8 @@ from kuemmerer.channels import connections, sync
 from kuemmerer.core import clock
 from kuemmerer.core.errors import NotFound
 from kuemmerer.inbox import cases, library
-from kuemmerer.inbox.models import Case, Status
+from kuemmerer.inbox.models import Case, CaseInteraction, Intent, Status
+from kuemmerer.insights import waits
 from kuemmerer.networks.registry import connectors
 from kuemmerer.web.page import PUBLIC, page
 
@@ -94,6 +95,20 @@ def _conversation(actor: Actor, now: datetime) -> None:
     old = Case.objects.filter(channel=channel, status=Status.OPEN, last_at__lt=now - LEFT_OPEN)
     for case in old:
         cases.close(actor=actor, case_id=case.pk, now=now)
+    _sort(actor, now)
+    waits.count_channel(channel, now)
+
+
+def _sort(actor: Actor, now: datetime) -> None:
+    """The team has said what some are about: by the stars of a review, and where somebody demands money."""
+    words = CaseInteraction.objects.filter(case__workspace=actor.workspace, case__status=Status.OPEN)
+    for intent, some in (
+        (Intent.PRAISE, words.filter(interaction__stars__gte=4)),
+        (Intent.COMPLAINT, words.filter(interaction__stars__lte=2)),
+        (Intent.COMPENSATION, words.filter(interaction__text__icontains="forder")),
+    ):
+        for case_id in set(some.values_list("case", flat=True)):
+            cases.classify(actor=actor, case_id=case_id, intent=intent, now=now)
 
 
 @page(PUBLIC, methods=("POST",))

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "kuemmerer.channels",
     "kuemmerer.audience",
     "kuemmerer.inbox",
+    "kuemmerer.insights",
     "kuemmerer.publishing",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -22,5 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("w/<slug:workspace>/", include("kuemmerer.channels.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.audience.urls")),
     path("w/<slug:workspace>/", include("kuemmerer.publishing.urls")),
+    path("w/<slug:workspace>/", include("kuemmerer.insights.urls")),
     path("api/v1/", api_v1.urls),
 ]

@@ -24,6 +24,7 @@ from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
 from kuemmerer.inbox import cases, library, promises, views
 from kuemmerer.inbox.models import Case, DeadlineRule, Escalation
+from kuemmerer.insights import waits
 from kuemmerer.notify import notices, preferences, push, webhooks
 from kuemmerer.publishing import ideas
 from tests.factories import MONDAY, Clock, Desk, actor
@@ -121,6 +122,7 @@ def house(folder: Path, mark: str) -> House:
     made.ids["webhook_id"] = hook.pk
     made.ids["delivery_id"] = webhooks.send_test(actor=me, webhook_id=hook.pk, now=now).pk
     rule = _promises(desk, mark, case)
+    waits.count_channel(desk.channel, now)
     made.in_forms = {
         "rule": rule.pk,
         "team": Team.objects.get(workspace=me.workspace).pk,

@@ -7,10 +7,13 @@ class ChannelsConfig(AppConfig):
     label = "channels"
 
     def ready(self) -> None:
-        from kuemmerer.channels import pages, privacy  # noqa: F401 - declares its banners
+        from kuemmerer.channels import day, pages, privacy  # noqa: F401 - declares its banners
         from kuemmerer.channels.own_data import OwnData
+        from kuemmerer.web import day as day_page
         from kuemmerer.web import settings_tabs, shell
 
+        for part in day.PARTS:
+            day_page.add_part(part)
         privacy.register(OwnData())
         settings_tabs.add_tab(
             shell.Entry(

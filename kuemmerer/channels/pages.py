@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -17,15 +17,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from kuemmerer.accounts.access import Actor, actor_for
 from kuemmerer.channels import connections
 from kuemmerer.channels.models import Channel, Credential
-from kuemmerer.channels.sweeps import SILENT_AFTER, unsynced
+from kuemmerer.channels.sweeps import EXPIRES_SOON, SILENT_AFTER, expires_soon, unsynced
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError
 from kuemmerer.networks.base import Connector
 from kuemmerer.networks.registry import connectors
 from kuemmerer.web.page import LOGIN, WorkspaceRequest, page
 from kuemmerer.web.shell import Banner, add_banners
-
-EXPIRES_SOON = timedelta(days=7)
 
 
 class ConnectForm(forms.Form):
@@ -278,7 +276,7 @@ def _banners(actor: Actor, now: datetime) -> list[Banner]:
         return []
     url = reverse("channels", args=[actor.workspace.slug])
     is_lost = Q(state=Channel.State.RECONNECT)
-    is_expiring = ~is_lost & Q(credential__expires_at__lte=now + EXPIRES_SOON)
+    is_expiring = expires_soon(now)
     mine = Channel.objects.filter(workspace=actor.workspace, credential__isnull=False)
     troubled = mine.filter(is_lost | unsynced(now) | is_expiring)
     # Every page asks, and mostly all is well.

@@ -12,6 +12,7 @@ from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import sweep
 
 SILENT_AFTER = timedelta(minutes=30)
+EXPIRES_SOON = timedelta(days=7)
 """Twice the slowest pace of a sync."""
 
 
@@ -31,6 +32,11 @@ def unsynced(now: datetime) -> Q:
     return Q(state=Channel.State.ACTIVE) & (
         Q(synced_at__lte=late) | Q(synced_at=None, connected_at__lte=late)
     )
+
+
+def expires_soon(now: datetime) -> Q:
+    """Channels whose access ends within a week, but has not been lost yet."""
+    return ~Q(state=Channel.State.RECONNECT) & Q(credential__expires_at__lte=now + EXPIRES_SOON)
 
 
 @check

@@ -9,8 +9,9 @@ class InboxConfig(AppConfig):
     def ready(self) -> None:
         from kuemmerer.accounts import workspaces
         from kuemmerer.channels import privacy
-        from kuemmerer.inbox import cases, pages
+        from kuemmerer.inbox import cases, day, pages
         from kuemmerer.inbox.own_data import InboxData
+        from kuemmerer.web import day as day_page
         from kuemmerer.web import settings_tabs, shell
 
         shell.add_entry(
@@ -41,5 +42,8 @@ class InboxConfig(AppConfig):
                 order=40,
             )
         )
+        for part in day.PARTS:
+            day_page.add_part(part)
+        day_page.add_suggestions(day.suggestions)
         privacy.register(InboxData())
         workspaces.hours_changed.append(cases.deadlines_changed)

@@ -152,7 +152,7 @@ def counts(*, actor: Actor, now: datetime) -> dict[View, int]:
                 "most": COUNT_UP_TO + 1,
                 "user": actor.user.pk,
                 "now": moment(now),
-                "end_of_day": moment(_end_of_day(actor, now)),
+                "end_of_day": moment(end_of_day(actor, now)),
             },
         )
         return dict(zip(_COUNTED, cursor.fetchone(), strict=True))
@@ -227,7 +227,7 @@ def _filtered(
     elif view == View.UNASSIGNED:
         cases = cases.filter(assignee=None)
     elif view == View.DUE:
-        cases = cases.filter(due_at__lt=_end_of_day(actor, now))
+        cases = cases.filter(due_at__lt=end_of_day(actor, now))
     elif view == View.OVERDUE:
         cases = cases.filter(due_at__lte=now)
     if channel_id is not None:
@@ -239,7 +239,8 @@ def _filtered(
     return cases
 
 
-def _end_of_day(actor: Actor, now: datetime) -> datetime:
+def end_of_day(actor: Actor, now: datetime) -> datetime:
+    """The next midnight in the workspace."""
     local = now.astimezone(actor.workspace.zone)
     return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 

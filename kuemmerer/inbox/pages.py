@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
@@ -198,6 +198,12 @@ def _rows(
             )
         )
     return rows
+
+
+def case_rows(actor: Actor, found: Sequence[Case], now: datetime) -> list[CaseRow]:
+    """The lines of a few cases for another page; each leads to the case with the list of open ones."""
+    base = reverse("inbox", args=[actor.workspace.slug])
+    return _rows(lists.Page(cases=found, next=None), base, _Names(actor.workspace), {}, now, None)
 
 
 def due_state(case: Case, now: datetime) -> str:

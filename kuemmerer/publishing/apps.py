@@ -8,9 +8,12 @@ class PublishingConfig(AppConfig):
 
     def ready(self) -> None:
         from kuemmerer.channels import privacy
+        from kuemmerer.publishing import day
         from kuemmerer.publishing.own_data import IdeaData
+        from kuemmerer.web import day as day_page
         from kuemmerer.web import shell
 
+        day_page.add_suggestions(day.suggestions)
         privacy.register(IdeaData())
         shell.add_entry(
             shell.Entry(

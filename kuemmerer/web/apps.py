@@ -11,6 +11,7 @@ class WebConfig(AppConfig):
         from kuemmerer.web.settings_tabs import add_tab
         from kuemmerer.web.shell import Entry, add_entry
 
+        add_entry(Entry(label=_("Today"), url_name="today", icon="sun", permission="inbox.view", order=0))
         add_entry(
             Entry(
                 label=_("Settings"),

@@ -14,13 +14,13 @@ from kuemmerer.web.shell import last_actor
 
 @page(PUBLIC)
 def home(request: HttpRequest) -> HttpResponse:
-    """To the inbox of the user's workspace; on the very first visit to the setup."""
+    """To the day page of the user's workspace; on the very first visit to the setup."""
     if not request.user.is_authenticated:
         return redirect("setup" if is_fresh() else "account_login")
     actor = last_actor(request)
     if actor is None:
         return redirect("setup") if is_fresh() else render(request, "web/homeless.html", status=404)
-    return redirect("inbox", actor.workspace.slug)
+    return redirect("today", actor.workspace.slug)
 
 
 @page(PUBLIC)

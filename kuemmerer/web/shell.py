@@ -130,7 +130,7 @@ def last_actor(request: HttpRequest) -> Actor | None:
 
 def _workspaces(actor: Actor) -> list[dict[str, str]]:
     mine = Workspace.objects.filter(memberships__user=actor.user).order_by("name")
-    return [{"name": w.name, "slug": w.slug, "url": reverse("inbox", args=[w.slug])} for w in mine]
+    return [{"name": w.name, "slug": w.slug, "url": reverse("today", args=[w.slug])} for w in mine]
 
 
 # Every page asks for the same few addresses, and putting one together takes longer than a row of a list.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from kuemmerer.web import day_pages, team_pages
 from kuemmerer.web import settings_pages as settings
 from kuemmerer.web import setup_pages as setup
-from kuemmerer.web import team_pages
 
 _settings: list[URLPattern] = [
     path("", settings.index, name="settings"),
@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitation/<str:token>/", setup.invitation, name="invitation"),
     path("workspaces/new/", setup.new_workspace, name="workspace-new"),
     path("preferences/", setup.preferences, name="preferences"),
+    path("w/<slug:workspace>/today/", day_pages.today, name="today"),
     path("w/<slug:workspace>/absences/", team_pages.absences, name="absences"),
     path("w/<slug:workspace>/settings/", include(_settings)),
 ]

@@ -34,26 +34,42 @@ class Visitor:
         ):
             self.page.locator(f"form.form [name={name}]").fill(value)
         self.page.get_by_role("button", name="Set up the desk").click()
-        expect(self.page.get_by_role("heading", name="Inbox")).to_be_visible(timeout=MILLISECONDS)
+        self.begins_the_day()
+        self.opens_the_inbox()
 
-    def signs_in(self) -> None:
+    def begins_the_day(self) -> None:
+        """Who comes in is led to the day page."""
+        expect(self.page.locator("#day h1")).to_be_visible(timeout=MILLISECONDS)
+
+    def opens_the_inbox(self) -> None:
+        self.page.locator(".nav-item[href$='/inbox/']").locator("visible=true").first.click()
+        expect(self.page.locator("#case-rows")).to_be_visible(timeout=MILLISECONDS)
+
+    def comes_in(self) -> None:
         self.page.goto(f"{self.desk.url}/accounts/login/")
         self.page.locator("[name=login]").fill(EMAIL)
         self.page.locator("[name=password]").fill(PASSWORD)
         self.page.locator("form:has([name=password]) [type=submit]").click()
-        expect(self.page.locator("#case-rows")).to_be_visible(timeout=MILLISECONDS)
+        self.begins_the_day()
+
+    def signs_in(self) -> None:
+        """And goes to the inbox."""
+        self.comes_in()
+        self.opens_the_inbox()
 
     def proves_who_they_are(self) -> None:
         """The password once more, for the pages that guard the account."""
         self.page.goto(f"{self.desk.url}/accounts/reauthenticate/?next=/")
         self.page.locator("[name=password]").fill(PASSWORD)
         self.page.locator("form:has([name=password]) [type=submit]").first.click()
-        expect(self.page.locator("#case-rows")).to_be_visible(timeout=MILLISECONDS)
+        self.begins_the_day()
 
     def looks_around(self) -> None:
         """Into the demo company."""
         self.page.goto(self.desk.url)
         self.page.locator("form[action$='/demo/'] button").click()
+        self.begins_the_day()
+        self.opens_the_inbox()
         expect(self.page.locator("#case-rows .case-link").first).to_be_visible(timeout=MILLISECONDS)
 
     # ---- channels

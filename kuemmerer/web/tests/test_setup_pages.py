@@ -50,7 +50,7 @@ def test_the_first_visit_leads_to_the_setup_and_the_setup_to_the_desk() -> None:
     assert response.headers["Location"] == "/"
     membership = Membership.objects.select_related("user", "workspace").get()
     assert (membership.role, membership.workspace.region) == ("owner", "BY")
-    assert client.get("/").headers["Location"] == reverse("inbox", args=[membership.workspace.slug])
+    assert client.get("/").headers["Location"] == reverse("today", args=[membership.workspace.slug])
 
 
 def test_the_setup_offers_the_demo_company_as_well() -> None:
@@ -136,7 +136,7 @@ def test_a_new_person_joins_by_an_invitation() -> None:
 
     client.post(link, {"person": "Tobias Kern", "password": PASSWORD})
     assert Membership.objects.get(user__email="tobias@holz.example").role == "agent"
-    assert client.get("/").headers["Location"] == reverse("inbox", args=[jana.workspace.slug])
+    assert client.get("/").headers["Location"] == reverse("today", args=[jana.workspace.slug])
     assert client.get(link).status_code == 404
 
 
@@ -189,10 +189,10 @@ def test_an_agency_opens_a_further_workspace_and_changes_between_them() -> None:
     values = {**fill(client.get(reverse("workspace-new"))), "name": "Bäckerei Sonnenkorn", "region": ""}
     assert client.post(reverse("workspace-new"), values).headers["Location"] == "/"
     second = jana.user.memberships.get(workspace__name="Bäckerei Sonnenkorn").workspace
-    assert client.get("/").headers["Location"] == reverse("inbox", args=[second.slug])
+    assert client.get("/").headers["Location"] == reverse("today", args=[second.slug])
 
     client.get(reverse("settings-members", args=[jana.workspace.slug]))
-    assert client.get("/").headers["Location"] == reverse("inbox", args=[jana.workspace.slug])
+    assert client.get("/").headers["Location"] == reverse("today", args=[jana.workspace.slug])
 
 
 def test_a_further_workspace_needs_a_name() -> None:

@@ -1,0 +1,1 @@
+from tests.factories import busy_desk, desk, time  # noqa: F401 - fixtures
