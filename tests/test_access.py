@@ -68,6 +68,8 @@ def test_only_these_pages_are_for_everybody() -> None:
         "invitation/<str:token>/",
         "unsubscribe/<str:token>/",
         "push-worker.js",
+        "feeds/<str:secret>/due.ics",
+        "feeds/<str:secret>/due.xml",
         "demo/",
     }
 

@@ -22,7 +22,7 @@ from kuemmerer.audience import contacts
 from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
-from kuemmerer.inbox import cases, library, promises, views
+from kuemmerer.inbox import cases, feeds, library, notes, promises, views
 from kuemmerer.inbox.models import Case, DeadlineRule, Escalation
 from kuemmerer.insights import waits
 from kuemmerer.notify import notices, preferences, push, webhooks
@@ -70,7 +70,7 @@ def house(folder: Path, mark: str) -> House:
     label = library.save_label(actor=me, name=f"{mark} Etikett", color=1, now=now)
     cases.label(actor=me, case_id=case.pk, label_id=label.pk, on=True, now=now)
     saved = library.save_reply(actor=me, name=f"{mark} Text", text=f"{mark} Hallo", now=now)
-    cases.add_note(actor=me, case_id=case.pk, text=f"{mark} Notiz", now=now)
+    notes.add(actor=me, case_id=case.pk, text=f"{mark} Notiz", now=now)
     idea = ideas.write_down(actor=me, title=f"{mark} Idee", text="", now=now)
     workspaces.invite(actor=me, email=f"{mark.replace(' ', '').lower()}@example.org", role="agent", now=now)
     token, _ = workspaces.make_token(actor=me, name=f"{mark} Programm", now=now)
@@ -95,6 +95,7 @@ def house(folder: Path, mark: str) -> House:
     assert notice is not None
     wishes = preferences.wishes(preferences.of(me.membership))
     preferences.change(actor=me, wishes=wishes, now=now)
+    feeds.make(actor=me, now=now)
     made = House(desk)
     made.ids = {
         "case_id": case.pk,
@@ -208,6 +209,7 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "saved-view-save": [{"name": "x", "view": "all", "label": forms["label"]}],
         "idea-do": [{"status": "used"}],
         "notice-preferences": [{"digest_time": "09:00", "company_days": "on"}],
+        "case-feed": [{"do": "make"}, {"do": "revoke"}],
         "webhook-do": [{"do": what} for what in ("test", "off", "on", "key", "delete")],
         "contact-do": [
             {"do": what, "author": forms["author"]} for what in ("link", "unlink", "not-same", "delete")

@@ -107,6 +107,9 @@ class Delivery(models.Model):
         """Called in the transaction in which the row becomes delivered."""
         raise NotImplementedError
 
+    def refused(self, now: datetime) -> None:
+        """Called in the transaction in which the row becomes rejected. `problem` says why."""
+
     @property
     def problem_sentence(self) -> str:
         return sentence(self.problem, self.problem_words)
@@ -215,7 +218,7 @@ def _send(delivery: Delivery) -> None:
         # Kept as it was: once the channel is connected again, it goes out.
         _finish(delivery, state=State.PENDING, next_at=now, problem=error.code, problem_words=error.words)
     except (Rejected, Unsupported) as error:
-        _finish(delivery, state=State.REJECTED, next_at=None, problem=error.code, problem_words=error.words)
+        _rejected(delivery, error.code, error.words)
     except OutcomeUnknown as error:
         _uncertain(delivery, error)
     except LeaseLost:
@@ -241,14 +244,7 @@ def _later(delivery: Delivery, error: TryLater) -> None:
     now = clock.now()
     since = delivery.trouble_since or now
     if now - since > GIVE_UP_AFTER:
-        _finish(
-            delivery,
-            state=State.REJECTED,
-            next_at=None,
-            trouble_since=None,
-            problem="gave_up",
-            problem_words=error.words,
-        )
+        _rejected(delivery, "gave_up", error.words)
         return
     # With jitter, so that a hundred answers do not come back at the same second.
     pause = min(timedelta(seconds=2.0 * 2 ** min(delivery.attempts, 10)), LONGEST_PAUSE)
@@ -325,6 +321,14 @@ def _finish(delivery: Delivery, **fields: object) -> bool:
         return True
     log.warning("The lease of %s %s was lost", delivery._meta.model_name, delivery.pk)
     return False
+
+
+@transaction.atomic
+def _rejected(delivery: Delivery, problem: str, words: str) -> None:
+    fields = {"next_at": None, "trouble_since": None, "problem": problem, "problem_words": words}
+    if _finish(delivery, state=State.REJECTED, **fields):
+        delivery.refresh_from_db()
+        delivery.refused(clock.now())
 
 
 def _delivered(delivery: Delivery, result: Delivered, now: datetime) -> None:

@@ -46,6 +46,8 @@ class Channel(models.Model):
     failures = models.PositiveIntegerField(default=0)
     problem = models.CharField(max_length=32, blank=True, default="")
     problem_words = models.CharField(max_length=500, blank=True, default="")
+    trouble_since = models.DateTimeField(null=True, help_text="null: it is well")
+    trouble_told_at = models.DateTimeField(null=True, help_text="when people were told of this trouble")
     rate_limit = models.JSONField(default=dict)
     backfill_from = models.DateTimeField()
     backfill_reached = models.DateTimeField(null=True)

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from kuemmerer.channels import retention, sync
+from kuemmerer.channels import retention, sync, trouble
 from kuemmerer.channels.models import Channel
 from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import sweep
 
 SILENT_AFTER = timedelta(minutes=30)
-EXPIRES_SOON = timedelta(days=7)
 """Twice the slowest pace of a sync."""
+EXPIRES_SOON = timedelta(days=7)
 
 
 @sweep("channels.sync", every=5, queue="sync")
@@ -24,6 +24,11 @@ def sync_channels(now: datetime) -> int:
 @sweep("channels.retention", every=600)
 def expire_interactions(now: datetime) -> int:
     return retention.expire_due(now)
+
+
+@sweep("channels.trouble", every=60)
+def tell_of_trouble(now: datetime) -> int:
+    return trouble.tell_due(now, silent=unsynced(now))
 
 
 def unsynced(now: datetime) -> Q:

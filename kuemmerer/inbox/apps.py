@@ -9,8 +9,9 @@ class InboxConfig(AppConfig):
     def ready(self) -> None:
         from kuemmerer.accounts import workspaces
         from kuemmerer.channels import privacy
-        from kuemmerer.inbox import cases, day, pages
+        from kuemmerer.inbox import cases, day, pages, summary
         from kuemmerer.inbox.own_data import InboxData
+        from kuemmerer.notify import digest
         from kuemmerer.web import day as day_page
         from kuemmerer.web import settings_tabs, shell
 
@@ -46,4 +47,5 @@ class InboxConfig(AppConfig):
             day_page.add_part(part)
         day_page.add_suggestions(day.suggestions)
         privacy.register(InboxData())
+        digest.add_part(summary.lines)
         workspaces.hours_changed.append(cases.deadlines_changed)

@@ -11,14 +11,14 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.models import Membership, Team, Workspace
+from kuemmerer.accounts.models import Membership, Team, User, Workspace
 from kuemmerer.channels import interactions
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Channel, Interaction
+from kuemmerer.core import clock
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
-from kuemmerer.core.text import storable
-from kuemmerer.inbox import deadlines
+from kuemmerer.inbox import deadlines, telling
 from kuemmerer.inbox.deadlines import RuleBook
 from kuemmerer.inbox.models import (
     Case,
@@ -27,7 +27,6 @@ from kuemmerer.inbox.models import (
     DeadlinePolicy,
     Intent,
     Label,
-    Note,
     Priority,
     ReadMark,
     Reply,
@@ -40,7 +39,6 @@ RECOUNTED = 2000
 """Cases whose deadline is counted anew in one transaction."""
 OLD = timedelta(days=7)
 """What was written so long before a channel was connected is history: its case comes closed."""
-MOST_TEXT = 20_000
 
 
 def get(*, actor: Actor, case_id: int) -> Case:
@@ -93,10 +91,13 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     book = RuleBook(channel.workspace)
     labels = deadlines.labels_of(cases.values()) if book.needs_labels else {}
     ours = _last_replies(case.pk for case in cases.values() if case.answered_at is not None)
+    opened: list[tuple[Case, int]] = []
     for key, new in fresh.items():
         case = cases[key]
         waiting = _add_words(case, new, channel, ours.get(case.pk))
         if waiting:
+            if case.status != Status.OPEN:
+                opened.append((case, max(i.pk for i in new)))
             _wait_for_answer(case, new, since=waiting, book=book, label_ids=labels.get(case.pk, set()))
     touched = list(cases.values())
     interactions.save_all(Case, [case for case in touched if case.pk is not None], _WORDS_CHANGE)
@@ -108,9 +109,14 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     earlier = Interaction.objects.filter(
         channel=channel, ours=True, parent_remote_id__in=[i.remote_id for i in words]
     )
-    _own_answers(channel, [*(earlier if words else ()), *(i for i in batch if i.ours)])
+    _own_answers(
+        channel,
+        [*(earlier if words else ()), *(i for i in batch if i.ours)],
+        just_opened={case.pk for case, _word in opened},
+    )
     withdraw([i for i in batch if i.pk in known and _is_withdrawn(i)])
     _edited([i for i in batch if i.pk in known and not _is_withdrawn(i)])
+    telling.opened(opened, now=clock.now())
 
 
 def _opens_case(interaction: Interaction) -> bool:
@@ -222,8 +228,10 @@ def excerpt(text: str) -> str:
     return line if len(line) <= 200 else line[:199] + "…"
 
 
-def _own_answers(channel: Channel, ours: Sequence[Interaction]) -> None:
-    """Somebody answered at the network itself: the cases it answers need no second answer."""
+def _own_answers(channel: Channel, ours: Sequence[Interaction], *, just_opened: Collection[int]) -> None:
+    """Somebody answered at the network itself: the cases it answers need no second answer. Of those that are
+    `just_opened` nobody knows yet, so that they were answered is no news.
+    """
     wanted = [i for i in ours if i.parent_remote_id and i.deleted_at is None]
     by_parent = {i.parent_remote_id: i for i in sorted(wanted, key=lambda i: i.created_at)}
     if not by_parent:
@@ -240,7 +248,13 @@ def _own_answers(channel: Channel, ours: Sequence[Interaction]) -> None:
     for parent in parents:
         answer = by_parent[parent.interaction.remote_id]
         if answer.remote_id not in sent_by_us:
-            answered(case_id=parent.case_id, written_at=answer.created_at, close=False, now=answer.created_at)
+            answered(
+                case_id=parent.case_id,
+                written_at=answer.created_at,
+                close=False,
+                now=answer.created_at,
+                is_news=parent.case_id not in just_opened,
+            )
 
 
 def _recognise(channel: Channel, by_parent: Mapping[str, Interaction]) -> None:
@@ -278,6 +292,7 @@ def withdraw(gone: Sequence[Interaction]) -> None:
             case.status, case.closed_at = Status.CLOSED, last.deleted_at or last.fetched_at
             case.snoozed_until = None
             deadlines.stop(case)
+            telling.closed(case, now=case.closed_at)
         elif case.unanswered_since is not None:
             _still_waits(case)
         case.save()
@@ -321,19 +336,25 @@ def _edited(changed: Sequence[Interaction]) -> None:
             )
 
 
-def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime) -> None:
+def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime, is_news: bool = True) -> None:
     """An answer written at `written_at` has arrived. Words that its writer had not seen still wait for
-    theirs.
+    theirs. Programs are told if it `is_news`.
     """
     case = Case.objects.select_for_update(of=("self",)).select_related("workspace", "channel").get(pk=case_id)
     case.answered_at = max(case.answered_at or written_at, written_at)
-    if case.unanswered_since is not None:
+    waited = case.unanswered_since is not None
+    if waited:
         _still_waits(case)
     elif case.status == Status.SNOOZED:
         case.status, case.snoozed_until = Status.WAITING, None
-    if close and case.unanswered_since is None and case.status != Status.CLOSED:
+    is_closed = close and case.unanswered_since is None and case.status != Status.CLOSED
+    if is_closed:
         case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
     case.save(update_fields=["answered_at", "status", "snoozed_until", "closed_at", *deadlines.CLOCK_FIELDS])
+    if is_news and waited and case.unanswered_since is None:
+        telling.answered(case, now=now)
+    if is_closed:
+        telling.closed(case, now=now)
 
 
 def wake_snoozed(now: datetime) -> int:
@@ -388,10 +409,21 @@ def assign(*, actor: Actor, case_id: int, user_id: int | None, now: datetime) ->
         and not Membership.objects.filter(workspace=actor.workspace, user_id=user_id).exists()
     ):
         raise Invalid(_("This person is not a member of the workspace."), field="assignee")
-    case.assignee_id = user_id
-    case.save(update_fields=["assignee"])
+    give(case, user_id, by=actor.user, now=now)
     _log(actor, case, "assigned", now, user=user_id)
     return case
+
+
+def give(case: Case, user_id: int | None, *, by: User | None, now: datetime) -> None:
+    """Write down who looks after a locked case, a member or nobody; who was not its owner is told.
+
+    `by` is who decided it, None for a rule. Every way by which a case gets an owner goes through here.
+    """
+    is_new = user_id is not None and user_id != case.assignee_id
+    case.assignee_id = user_id
+    case.save(update_fields=["assignee"])
+    if is_new:
+        telling.assigned([case], by=by, now=now)
 
 
 @transaction.atomic
@@ -404,6 +436,7 @@ def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
     deadlines.stop(case)
     case.save(update_fields=["status", "closed_at", "snoozed_until", *deadlines.CLOCK_FIELDS])
     _log(actor, case, "closed", now)
+    telling.closed(case, now=now)
     return case
 
 
@@ -411,8 +444,11 @@ def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
 def reopen(*, actor: Actor, case_id: int, now: datetime) -> Case:
     """Open a case again, with a deadline from now on."""
     case = _locked(actor, case_id, "inbox.work")
+    was_open = case.status == Status.OPEN
     _open(case, now=now)
     _log(actor, case, "reopened", now)
+    if not was_open:
+        telling.opened([(case, f"again-{now:%Y%m%d%H%M%S%f}")], now=now)
     return case
 
 
@@ -445,22 +481,6 @@ def label(*, actor: Actor, case_id: int, label_id: int, on: bool, now: datetime)
     _count_anew(case)
     _log(actor, case, "labelled" if on else "unlabelled", now, label=found.name)
     return case
-
-
-@transaction.atomic
-def add_note(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
-    """Write an internal note. Raises Invalid for an empty or endless one."""
-    case = _locked(actor, case_id, "inbox.note")
-    text = storable(text).strip()
-    if not text:
-        raise Invalid(_("Please write something."), field="text")
-    if len(text) > MOST_TEXT:
-        raise Invalid(_("This text is too long."), field="text")
-    note = Note.objects.create(
-        workspace_id=case.workspace_id, case=case, author=actor.user, text=text, created_at=now
-    )
-    _log(actor, case, "noted", now, note=note.pk)
-    return note
 
 
 def _count_anew(case: Case) -> None:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from kuemmerer.accounts.access import PERMISSIONS
 from kuemmerer.accounts.models import Membership, User
 from kuemmerer.accounts.teams import present
+from kuemmerer.inbox import telling
 from kuemmerer.inbox.deadlines import RuleBook, Step
 from kuemmerer.inbox.models import NEGATIVE, Case, Escalation, Status
 from kuemmerer.notify import notices
@@ -24,10 +25,11 @@ BATCH = 500
 
 
 def escalate_due(now: datetime) -> int:
-    """Send the warnings whose time has come; returns how many went out."""
+    """Send the warnings whose time has come, to people and to programs; returns how many went out."""
     waiting = Case.objects.filter(escalate_at__lte=now).order_by("escalate_at")
     books: dict[int, RuleBook] = {}
-    return sum(_escalate(pk, now, books) for pk in list(waiting.values_list("pk", flat=True)[:BATCH]))
+    due = list(waiting.values_list("pk", flat=True)[:BATCH])
+    return sum(_escalate(pk, now, books) for pk in due) + telling.breached(now)
 
 
 @transaction.atomic
@@ -56,6 +58,8 @@ def _escalate(case_id: int, now: datetime, books: dict[int, RuleBook]) -> int:
 
 def _tell(case: Case, step: Step, now: datetime) -> None:
     overdue = case.is_overdue(now)
+    if not overdue:
+        telling.near_breach(case, now=now)
     kind = "breached" if overdue else "near_breach"
     for user in recipients(case, step, now):
         # Who manages hears of what is overdue as such; the assignee among them as one of his own.

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
-from kuemmerer.accounts.models import Team, User, Workspace
+from kuemmerer.accounts.models import Membership, Team, User, Workspace
 from kuemmerer.channels.delivery import Delivery
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.networks.base import Draft
@@ -276,9 +276,15 @@ class Reply(Delivery):
         return Draft(text=self.text, written_at=self.written_at, reply_to=self.interaction.target)
 
     def arrived(self, now: datetime) -> None:
-        from kuemmerer.inbox import cases
+        from kuemmerer.inbox import cases, telling
 
+        telling.delivered(self, now=now)
         cases.answered(case_id=self.case_id, written_at=self.written_at, close=self.close_after, now=now)
+
+    def refused(self, now: datetime) -> None:
+        from kuemmerer.inbox import telling
+
+        telling.rejected(self, now=now)
 
 
 class ReplyKey(models.Model):
@@ -311,6 +317,18 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk}"
+
+
+class CaseFeed(models.Model):
+    """The secret address at which a member's calendar or feed reader finds what is due."""
+
+    membership = models.OneToOneField(Membership, models.CASCADE, related_name="case_feed")
+    secret_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, help_text="to the hour")
+
+    def __str__(self) -> str:
+        return f"feed of {self.membership_id}"
 
 
 class SavedReply(models.Model):

@@ -101,14 +101,16 @@ def _erase_cases(ids: Sequence[int], workspace: Workspace) -> None:
     """With answers, notes, notices and what the audit log says of them: that something was done stays, not
     what.
     """
+    places = {pk: reverse("case", args=[workspace.slug, pk]) for pk in ids}
+    paths = list(places.values())
     for some in pieces(ids):
         for name, model in (("reply", Reply), ("note", Note)):
-            rows = model.objects.filter(case__in=some).values_list("pk", flat=True)
+            rows = dict(model.objects.filter(case__in=some).values_list("pk", "case"))
             forget(workspace_id=workspace.pk, subject_type=name, subject_ids=rows)
+            paths += [f"{places[case_id]}#{name}-{pk}" for pk, case_id in rows.items()]
         Case.objects.filter(pk__in=some).delete()
     forget(workspace_id=workspace.pk, subject_type="case", subject_ids=ids)
-    if ids:
-        paths = [reverse("case", args=[workspace.slug, pk]) for pk in ids]
+    if paths:
         forgetting.forget(workspace_id=workspace.pk, paths=paths)
 
 
@@ -123,9 +125,12 @@ def _redact(subject: Subject) -> None:
         for case in Case.objects.filter(thread__in=some).only("pk", "excerpt"):
             if (text := redactor.text(case.excerpt)) != case.excerpt:
                 Case.objects.filter(pk=case.pk).update(excerpt=text[:200])
-        for note in Note.objects.filter(case__thread__in=some).only("pk", "text"):
+        for note in Note.objects.filter(case__thread__in=some).only("pk", "case_id", "text"):
             if (text := redactor.text(note.text)) != note.text:
                 Note.objects.filter(pk=note.pk).update(text=text)
+                place = reverse("case", args=[subject.workspace.slug, note.case_id])
+                path = f"{place}#note-{note.pk}"
+                forgetting.reword(workspace_id=subject.workspace.pk, path=path, text=text)
                 notes.append(note.pk)
         # What is about to be sent goes out exactly as it was written.
         for reply in Reply.objects.filter(case__thread__in=some).exclude(_ON_ITS_WAY).only("pk", "text"):

@@ -28,7 +28,9 @@ from kuemmerer.inbox import (
     conversation,
     library,
     lists,
+    mentions,
     moderation,
+    notes,
     promises,
     query_string,
     replies,
@@ -244,6 +246,9 @@ def _case_context(
     opening = replies.opening(case)
     kept = {k: str(v) for k, v in request.GET.items() if k in query_string.KEPT and v}
     list_url = reverse("inbox", args=[actor.workspace.slug])
+    members = list(
+        Membership.objects.filter(workspace=actor.workspace).select_related("user").order_by("user__name")
+    )
     labels_on = set(CaseLabel.objects.filter(case=case).values_list("label_id", flat=True))
     return {
         "case": case,
@@ -256,12 +261,8 @@ def _case_context(
         "intents": Intent.choices,
         "priorities": Priority.choices,
         "teams": list(Team.objects.filter(workspace=actor.workspace)),
-        "members": [
-            m.user
-            for m in Membership.objects.filter(workspace=actor.workspace)
-            .select_related("user")
-            .order_by("user__name")
-        ],
+        "members": [member.user for member in members],
+        "names": mentions.Names(members),
         "all_labels": names.labels.values(),
         "saved": [
             {"name": saved.name, "text": library.filled_in(actor=actor, saved=saved, case=case)}
@@ -388,7 +389,7 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     now = clock.now()
     try:
         if kind == "note":
-            cases.add_note(actor=request.actor, case_id=case_id, text=text, now=now)
+            notes.add(actor=request.actor, case_id=case_id, text=text, now=now)
         else:
             replies.write(
                 actor=request.actor,

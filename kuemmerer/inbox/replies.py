@@ -15,7 +15,7 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
-from kuemmerer.inbox import search
+from kuemmerer.inbox import cases, search
 from kuemmerer.inbox.models import Case, Reply, ReplyKey
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks.base import Connector, Draft
@@ -96,8 +96,7 @@ def write(
     if key:
         ReplyKey.objects.create(case=case, key=key, content=content, reply=reply)
     if case.assignee_id is None:
-        case.assignee = actor.user
-        case.save(update_fields=["assignee"])
+        cases.give(case, actor.user.pk, by=actor.user, now=now)
     record(
         workspace_id=case.workspace_id,
         actor=actor.label,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.inbox import deadline_pages, pages, view_pages
+from kuemmerer.inbox import deadline_pages, feed_pages, pages, view_pages
 
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
@@ -23,5 +23,10 @@ urlpatterns = [
     path("inbox/<int:case_id>/interactions/<int:interaction_id>/", pages.act, name="interaction-act"),
     path("inbox/<int:case_id>/replies/<int:reply_id>/", pages.reply, name="reply-do"),
     path("settings/deadlines/", deadline_pages.deadlines, name="settings-deadlines"),
+    path("notices/preferences/calendar/", feed_pages.case_feed, name="case-feed"),
     path("texts/", pages.texts, name="texts"),
+]
+outside = [
+    path("feeds/<str:secret>/due.ics", feed_pages.calendar, name="case-feed-calendar"),
+    path("feeds/<str:secret>/due.xml", feed_pages.reader, name="case-feed-reader"),
 ]

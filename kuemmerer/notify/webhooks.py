@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,17 @@ OLD_KEY_FOR = timedelta(hours=24)
 """So long a key that was renewed signs too, so that the other side can change over in peace."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Happening:
+    """One thing that happened, for an event. `data` has the keys of the event's example; `path`, an address
+    on this desk, becomes `data["url"]`; each `key` is told once.
+    """
+
+    key: str
+    data: Mapping[str, Any]
+    path: str = ""
+
+
 def emit(
     *,
     workspace: Workspace,
@@ -48,17 +60,53 @@ def emit(
     `data` has the keys of the event's example; `path`, an address on this desk, becomes `data["url"]`. Call
     it in the transaction of what happened. Raises LookupError (unknown event) and ValueError (other data).
     """
-    known = events.get(event)
-    if set(data) != set(known.example):
-        raise ValueError(f"the data of {event} needs {sorted(known.example)}, got {sorted(data)}")
-    hooks = Webhook.objects.filter(workspace=workspace, active=True)
-    wanted = [hook for hook in hooks if event in hook.events]
-    if wanted:
-        whole = {**data, "url": settings.BASE_URL + path if path else ""}
-        rows = [_delivery(hook, event, key, whole, now) for hook in wanted]
-        WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
+    happening = Happening(key=key, data=data, path=path)
+    _check(event, happening)
+    return emit_each(workspace_id=workspace.pk, event=event, happenings=lambda: [happening], now=now)
+
+
+def emit_each(
+    *, workspace_id: int, event: str, happenings: Callable[[], Iterable[Happening]], now: datetime
+) -> int:
+    """`emit` for many at once. `happenings` is called only if somebody listens, so that putting the data
+    together costs nothing where nobody does: one query then. Returns how many messages there are to send.
+    """
+    wanted = [
+        hook for hook in Webhook.objects.filter(workspace=workspace_id, active=True) if event in hook.events
+    ]
+    if not wanted:
+        return 0
+    rows = []
+    for happening in happenings():
+        _check(event, happening)
+        url = settings.BASE_URL + happening.path if happening.path else ""
+        whole = {**happening.data, "url": url}
+        rows += [_delivery(hook, event, happening.key, whole, now) for hook in wanted]
+    if rows:
+        WebhookDelivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         sweeps.wake("notify.webhooks")
-    return len(wanted)
+    return len(rows)
+
+
+def _check(event: str, happening: Happening) -> None:
+    needed = set(events.get(event).example)
+    if set(happening.data) != needed:
+        raise ValueError(f"the data of {event} needs {sorted(needed)}, got {sorted(happening.data)}")
+
+
+def listened_since(event: str) -> Mapping[int, datetime]:
+    """The ids of the workspaces in which a webhook wants this event, with when the first such was made."""
+    found: dict[int, datetime] = {}
+    for hook in Webhook.objects.filter(active=True).order_by("-created_at"):
+        if event in hook.events:
+            found[hook.workspace_id] = hook.created_at
+    return found
+
+
+def emitted(*, workspace_id: int, keys: Collection[str]) -> set[str]:
+    """Those of `keys` of which a webhook of this workspace has been told."""
+    known = WebhookDelivery.objects.filter(webhook__workspace=workspace_id, key__in=keys)
+    return set(known.values_list("key", flat=True))
 
 
 def _delivery(hook: Webhook, event: str, key: str, data: Mapping[str, Any], now: datetime) -> WebhookDelivery:

@@ -29,6 +29,8 @@ GUESTS_MAY = {
     "see_all_notices",
     "send_test_notice",
     "change_notice_preferences",
+    "make_case_feed",
+    "revoke_case_feed",
 }
 """What a guest may do beside reading."""
 PERSONAL = {"see_notice", "end_push_subscription"}

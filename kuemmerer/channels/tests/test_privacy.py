@@ -23,7 +23,7 @@ from kuemmerer.channels.models import Author, Channel, Erased, Interaction, Priv
 from kuemmerer.core.encryption import fingerprint
 from kuemmerer.core.errors import Conflict, Forbidden, Invalid
 from kuemmerer.core.models import AuditRecord
-from kuemmerer.inbox import cases, replies, sweeps
+from kuemmerer.inbox import notes, replies, sweeps
 from kuemmerer.inbox.models import Case, Note, Reply
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.demo import Demo
@@ -101,11 +101,11 @@ def planted(desk: Desk) -> Desk:
     ideas.collect_from_channel(desk.channel, desk.now())
     me, now = desk.actor, desk.now()
     for case in Case.objects.filter(author__remote_id=REMOTE):
-        cases.add_note(actor=me, case_id=case.pk, text="plantednote", now=now)
+        notes.add(actor=me, case_id=case.pk, text="plantednote", now=now)
         taken_back = replies.write(actor=me, case_id=case.pk, text="plantedwithdrawn", now=now)
         replies.withdraw(actor=me, reply_id=taken_back.pk, now=now)
     theirs = Case.objects.filter(author__remote_id=OTHER.remote_id, thread__remote_id="our-post").get()
-    cases.add_note(actor=me, case_id=theirs.pk, text=f"Streitet mit {NAME}", now=now)
+    notes.add(actor=me, case_id=theirs.pk, text=f"Streitet mit {NAME}", now=now)
     _told(desk, Case.objects.filter(author__remote_id=REMOTE))
     contact = contacts.make(actor=me, author_id=person().pk, now=now)
     details = contacts.Details(name=NAME, phone="plantedphone", notes="plantednote", language="de")

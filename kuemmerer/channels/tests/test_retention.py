@@ -16,7 +16,7 @@ from kuemmerer.channels.models import Author, Channel, DailyCount, Interaction, 
 from kuemmerer.channels.sweeps import expire_interactions
 from kuemmerer.core.errors import Forbidden, Invalid
 from kuemmerer.core.models import AuditRecord
-from kuemmerer.inbox import cases, replies, sweeps
+from kuemmerer.inbox import notes, replies, sweeps
 from kuemmerer.inbox.models import Case, Note, Reply
 from kuemmerer.networks.base import Item, Kind, Person
 from tests.factories import MONDAY, Clock, Desk, close
@@ -72,7 +72,7 @@ def test_what_is_older_than_n_local_days_goes_and_the_rest_stays(desk: Desk) -> 
 def test_a_case_goes_with_its_last_words_with_answers_notes_and_what_was_recorded(desk: Desk) -> None:
     stored(desk, item("old", 40), item("old2", 39))
     case = Case.objects.get()
-    cases.add_note(actor=desk.actor, case_id=case.pk, text="Vorsicht", now=desk.now())
+    notes.add(actor=desk.actor, case_id=case.pk, text="Vorsicht", now=desk.now())
     sent = replies.write(actor=desk.actor, case_id=case.pk, text="Gerne", now=desk.now())
     replies.withdraw(actor=desk.actor, reply_id=sent.pk, now=desk.now())
     close(case, desk.actor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kuemmerer.inbox.api import cases, deadlines, interactions, library, notes, replies, views
+from kuemmerer.inbox.api import cases, deadlines, feeds, interactions, library, notes, replies, views
 
 OPERATIONS = [
     module.operations
@@ -14,5 +14,6 @@ OPERATIONS = [
         interactions,
         library,
         deadlines,
+        feeds,
     )  # in the order of the OpenAPI document
 ]

@@ -7,7 +7,7 @@ from ninja import Query
 from kuemmerer.api.fields import Input, PageInput, PageOf
 from kuemmerer.api.operations import ApiRequest, Operations
 from kuemmerer.core import clock
-from kuemmerer.inbox import cases
+from kuemmerer.inbox import cases, notes
 from kuemmerer.inbox.api.answers import NoteAnswer, page_of_notes
 
 operations = Operations("Inbox")
@@ -25,6 +25,9 @@ def list_notes(request: ApiRequest, case_id: int, page: Query[PageInput]) -> Pag
 
 @operations.post("/cases/{int:case_id}/notes", "inbox.note", NoteAnswer, status=201)
 def add_note(request: ApiRequest, case_id: int, data: NoteInput) -> NoteAnswer:
-    """Write an internal note, which never leaves the house"""
-    note = cases.add_note(actor=request.actor, case_id=case_id, text=data.text, now=clock.now())
+    """Write an internal note, which never leaves the house
+
+    Members who are mentioned in it (“@Jana Sommer”, “@jana”, or as in the e-mail address) are told.
+    """
+    note = notes.add(actor=request.actor, case_id=case_id, text=data.text, now=clock.now())
     return NoteAnswer.of(note)

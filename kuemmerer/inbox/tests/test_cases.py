@@ -15,7 +15,7 @@ from kuemmerer.channels import connections, interactions, sync
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
 from kuemmerer.core.models import AuditRecord
-from kuemmerer.inbox import cases, library, moderation, replies, sweeps
+from kuemmerer.inbox import cases, library, moderation, notes, replies, sweeps
 from kuemmerer.inbox.models import Case, Note, Reply, ReplyKey, Status
 from kuemmerer.networks.base import Action, Item, Kind, Person
 from kuemmerer.networks.base import Status as Shown
@@ -437,15 +437,13 @@ def test_labels_are_put_on_once_and_taken_off(desk: Desk) -> None:
 def test_a_note_is_neither_empty_nor_endless(desk: Desk, text: str) -> None:
     _, case = desk.asked()
     with pytest.raises(Invalid):
-        cases.add_note(actor=desk.actor, case_id=case.pk, text=text, now=desk.now())
+        notes.add(actor=desk.actor, case_id=case.pk, text=text, now=desk.now())
     assert not Note.objects.exists()
 
 
 def test_a_note_stays_in_the_house(desk: Desk) -> None:
     uid, case = desk.asked()
-    note = cases.add_note(
-        actor=desk.member(Role.GUEST), case_id=case.pk, text=" Vor\x00sicht ", now=desk.now()
-    )
+    note = notes.add(actor=desk.member(Role.GUEST), case_id=case.pk, text=" Vor\x00sicht ", now=desk.now())
     desk.deliver()
     assert note.text == "Vorsicht"
     assert desk.answers(uid) == []
@@ -462,7 +460,7 @@ OPERATIONS = {
         ),
         lambda who, case, now: cases.label(actor=who, case_id=case.pk, label_id=1, on=True, now=now),
     ],
-    "inbox.note": [lambda who, case, now: cases.add_note(actor=who, case_id=case.pk, text="Hm", now=now)],
+    "inbox.note": [lambda who, case, now: notes.add(actor=who, case_id=case.pk, text="Hm", now=now)],
     "inbox.view": [lambda who, case, now: cases.get(actor=who, case_id=case.pk)],
     "inbox.reply": [
         lambda who, case, now: replies.write(actor=who, case_id=case.pk, text="Ja", now=now),

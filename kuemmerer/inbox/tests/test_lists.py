@@ -12,7 +12,7 @@ import pytest
 from kuemmerer.accounts.models import Role
 from kuemmerer.channels import interactions
 from kuemmerer.core.errors import Invalid, NotFound
-from kuemmerer.inbox import cases, conversation, library, lists, search
+from kuemmerer.inbox import cases, conversation, library, lists, notes, search
 from kuemmerer.inbox.models import Case, Status
 from kuemmerer.networks.base import Item, Kind, Person
 from tests.factories import MONDAY, Clock, Desk, actor, close, fresh
@@ -284,7 +284,7 @@ def test_notes_stand_where_they_were_written_and_only_in_their_case(desk: Desk, 
     _, case = desk.asked()
     _, other = desk.asked(by="bert")
     time.forward(minutes=1)
-    cases.add_note(actor=desk.actor, case_id=case.pk, text="Stammkundin", now=time.now)
+    notes.add(actor=desk.actor, case_id=case.pk, text="Stammkundin", now=time.now)
     time.forward(minutes=1)
     desk.says("Hallo?")
     desk.fetch()

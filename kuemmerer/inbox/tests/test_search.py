@@ -15,7 +15,7 @@ from kuemmerer.accounts.models import Role
 from kuemmerer.channels import interactions
 from kuemmerer.channels.models import Author, Interaction
 from kuemmerer.core.errors import Invalid
-from kuemmerer.inbox import cases, library, lists, replies, search, sweeps
+from kuemmerer.inbox import cases, library, lists, notes, replies, search, sweeps
 from kuemmerer.inbox.models import Case, CaseInteraction, Note, Passage, SearchMark, SearchWalk
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.base import Status as Shown
@@ -184,7 +184,7 @@ def test_a_search_goes_together_with_all_filters(desk: Desk) -> None:
 
 def test_notes_replies_and_names_are_found_in_their_case(desk: Desk, time: Clock) -> None:
     _uid, case = desk.asked("Bis wann habt ihr offen?")
-    cases.add_note(actor=desk.actor, case_id=case.pk, text="Stammkundin, Kulanz!", now=time.now)
+    notes.add(actor=desk.actor, case_id=case.pk, text="Stammkundin, Kulanz!", now=time.now)
     desk.reply(case, "Bis 18 Uhr, Öffnungszeiten im Netz.")
     sweeps.index(time.now)
     for text in ("kulanz", "öffnungszeit", "krüger", "@ada", "ada kulanz", "Krueger wann"):
@@ -202,8 +202,8 @@ def test_notes_replies_and_names_are_found_in_their_case(desk: Desk, time: Clock
 def test_a_late_note_is_not_overlooked(desk: Desk, time: Clock) -> None:
     """Ids become visible in another order than they were given out: a long transaction comes late."""
     _uid, case = desk.asked()
-    early = cases.add_note(actor=desk.actor, case_id=case.pk, text="früh", now=time.now)
-    late = cases.add_note(actor=desk.actor, case_id=case.pk, text="spät", now=time.now)
+    early = notes.add(actor=desk.actor, case_id=case.pk, text="früh", now=time.now)
+    late = notes.add(actor=desk.actor, case_id=case.pk, text="spät", now=time.now)
     Note.objects.filter(pk=early.pk).delete()
     sweeps.index(time.now)
     assert find(desk, "spät") == [case.pk]
@@ -277,7 +277,7 @@ def entries(desk: Desk) -> int:
 @pytest.mark.parametrize("what", ["interaction", "author", "channel", "case"])
 def test_what_is_erased_is_gone_from_the_index_in_the_same_transaction(desk: Desk, what: str) -> None:
     uid, case = desk.asked("Das alte Brot")
-    cases.add_note(actor=desk.actor, case_id=case.pk, text="Brot", now=desk.now())
+    notes.add(actor=desk.actor, case_id=case.pk, text="Brot", now=desk.now())
     desk.reply(case, "Neues Brot")
     sweeps.index(desk.now())
     assert entries(desk) == 3
@@ -359,7 +359,7 @@ def test_a_text_with_an_impossible_time_is_found(desk: Desk, year: int) -> None:
 
 def test_a_rebuild_brings_back_what_was_lost_and_can_be_searched_meanwhile(desk: Desk) -> None:
     made = write(desk, *["Brot"] * 4)
-    cases.add_note(actor=desk.actor, case_id=made[0], text="Kulanz", now=desk.now())
+    notes.add(actor=desk.actor, case_id=made[0], text="Kulanz", now=desk.now())
     search.fill(desk.now())
     Passage.objects.filter(case_id=made[1]).delete()
     for _count in search.rebuild(desk.now()):

@@ -8,6 +8,7 @@
  data-copy="text"        copies the text, or with "#id" the value or text of that element; data-copied="said after it"
  data-insert="text" data-into="#id"   puts the text where the cursor stands
  data-send               in a textarea: Ctrl+Enter sends its form
+ data-mentions="id"      in a textarea: while a note is written, “@” offers the people of that listbox
  data-focus              in a swapped fragment: gets the focus if the old focus is gone
  data-scroll-end         a conversation that is shown where it goes on: at what is to be answered
  data-dismiss            removes the toast around it
@@ -90,6 +91,7 @@
   }
   document.addEventListener("keydown", (event) => {
     const target = event.target;
+    if (target.matches?.("textarea[data-mentions]") && steer(event)) return undefined;
     if (event.key === "Escape") return closeMenus(null, true);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && target.matches?.("textarea[data-send]")) {
       event.preventDefault();
@@ -113,6 +115,66 @@
     return press(element);
   });
   const visibleSubmit = (form) => $$("button:not([type=button])", form).filter(visible).pop();
+
+  /* mentioning colleagues in a note */
+  const AT = /(?:^|[^\p{L}\p{N}_@/])@([\p{L}\p{N}._-]*)$/u;
+  const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const begun = (field) => AT.exec(field.value.slice(0, field.selectionStart));
+  const peopleOf = (field) => document.getElementById(field.dataset.mentions);
+  const offered = (list) => $$("[role=option]:not([hidden])", list);
+  function offer(field) {
+    const typed = field.form.elements.kind.value === "note" && begun(field);
+    if (!typed) return leave(field);
+    const list = peopleOf(field);
+    for (const person of $$("[role=option]", list)) {
+      person.hidden = !folded(person.dataset.names).split(/\s+/).some((name) => name.startsWith(folded(typed[1])));
+    }
+    const [first] = offered(list);
+    return first ? point(field, list, first) : leave(field);
+  }
+  function point(field, list, person) {
+    list.hidden = false;
+    for (const other of $$("[role=option]", list)) other.setAttribute("aria-selected", String(other === person));
+    field.setAttribute("aria-controls", list.id);
+    field.setAttribute("aria-activedescendant", person.id);
+    person.scrollIntoView({ block: "nearest" });
+  }
+  function leave(field) {
+    peopleOf(field).hidden = true;
+    field.removeAttribute("aria-controls");
+    field.removeAttribute("aria-activedescendant");
+  }
+  function mention(field, person) {
+    const typed = begun(field);
+    if (typed) field.setRangeText(`${person.dataset.mention} `, field.selectionStart - typed[1].length, field.selectionStart, "end");
+    leave(field);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  function steer(event) {
+    const list = peopleOf(event.target);
+    if (!list || list.hidden || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return false;
+    const people = offered(list);
+    const at = people.findIndex((person) => person.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      point(event.target, list, people.at((at + (event.key === "ArrowDown" ? 1 : -1)) % people.length));
+    } else if (event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) {
+      mention(event.target, people[at]);
+    } else if (event.key === "Escape") {
+      leave(event.target);
+    } else {
+      return false;
+    }
+    event.preventDefault();
+    return true;
+  }
+  document.addEventListener("input", (event) => { if (event.target.matches("textarea[data-mentions]")) offer(event.target); });
+  document.addEventListener("focusout", (event) => { if (event.target.matches("textarea[data-mentions]")) leave(event.target); });
+  document.addEventListener("mousedown", (event) => {
+    const person = event.target.closest("[data-mention]");
+    if (!person) return;
+    event.preventDefault(); // the cursor stays where it is
+    mention($(`textarea[data-mentions="${CSS.escape(person.parentElement.id)}"]`), person);
+  });
 
   /* menus */
   function closeMenus(except, back = false) {
