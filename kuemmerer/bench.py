@@ -31,7 +31,7 @@ ASKED = 100
 SIZES = (100_000, 1_000_000)
 
 
-def run(what: str, *, interactions: int | None, keep: bool) -> dict[str, Any]:
+def run(what: str, *, interactions: int | None, keep: bool, rules: int = 0) -> dict[str, Any]:
     """The figures of one benchmark.
 
     The database is a fresh SQLite file in a temporary folder, or the empty PostgreSQL database that
@@ -40,7 +40,7 @@ def run(what: str, *, interactions: int | None, keep: bool) -> dict[str, Any]:
     path = tempfile.mkdtemp(prefix="kuemmerer-bench-")
     os.environ["KUEMMERER_DATA"] = path
     try:
-        return _run(what, interactions)
+        return _run(what, interactions, rules)
     finally:
         if keep:
             print(f"kept in {path}", file=sys.stderr)
@@ -48,7 +48,7 @@ def run(what: str, *, interactions: int | None, keep: bool) -> dict[str, Any]:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _run(what: str, interactions: int | None) -> dict[str, Any]:
+def _run(what: str, interactions: int | None, rules: int) -> dict[str, Any]:
     import django
     from django.core.management import call_command
     from django.db import connection
@@ -63,9 +63,13 @@ def _run(what: str, interactions: int | None) -> dict[str, Any]:
             "kuemmerer bench: this database is in use. Name an empty one in KUEMMERER_DATABASE_URL."
         )
     actor = _company()
-    measure = {"sync": _sync, "inbox": _inbox, "search": _search}[what]
+    measures: dict[str, Callable[..., dict[str, Any]]] = {
+        "sync": partial(_sync, rules=rules),
+        "inbox": _inbox,
+        "search": _search,
+    }
     sizes = (interactions,) if interactions else SIZES[:1] if what == "sync" else SIZES
-    result = measure(actor, sizes)
+    result = measures[what](actor, sizes)
     return {
         "benchmark": what,
         "database": connection.vendor,
@@ -92,13 +96,15 @@ def _company() -> Actor:
     return Actor(user=owner, workspace=membership.workspace, membership=membership)
 
 
-def _sync(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Storing batches as a sync does, then making their cases as the inbox does."""
+def _sync(actor: Actor, sizes: tuple[int, ...], rules: int) -> dict[str, Any]:
+    """Storing batches as a sync does, then making their cases as the inbox does, with automation rules."""
     from kuemmerer import bench_data
     from kuemmerer.channels import interactions
     from kuemmerer.inbox import cases
+    from kuemmerer.inbox.models import RuleHit
 
     channels = bench_data.channels(actor, NOW)
+    bench_data.rules(actor, rules, NOW)
     batches = list(bench_data.batches(1, sizes[0], BATCH, NOW))
     count = sum(len(items) for _, items in batches)
     start = time.perf_counter()
@@ -111,6 +117,8 @@ def _sync(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
     opened = time.perf_counter() - start
     return {
         "interactions": count,
+        "rules": rules,
+        "rule_hits": RuleHit.objects.count(),
         "interactions_per_second": round(count / stored),
         "with_cases_per_second": round(count / (stored + opened)),
     }

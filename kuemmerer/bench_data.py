@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
@@ -17,6 +18,10 @@ from django.db import connection, transaction
 from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.core.rows import insert
+from kuemmerer.inbox import library
+from kuemmerer.inbox.automation.actions import Actions
+from kuemmerer.inbox.automation.conditions import Conditions
+from kuemmerer.inbox.automation.rules import save as save_rule
 from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, ReadMark, Status
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.registry import connectors
@@ -105,6 +110,23 @@ def channels(actor: Actor, now: datetime) -> list[Channel]:
         )
         for number in range(CHANNELS)
     ]
+
+
+def rules(actor: Actor, count: int, now: datetime) -> None:
+    """So many automation rules as teams write them: a few words each, one with a star, a label or a
+    priority; every tenth gives cases in turn.
+    """
+    label = library.save_label(actor=actor, name="Rule", color=1, now=now) if count else None
+    for number in range(count):
+        words = [_COMMON[20 + number * 2 % 50], _COMMON[21 + number * 2 % 50], f"{_BEGIN[number % 40]}*"]
+        deeds = Actions(labels=[label.pk]) if label and number % 2 else Actions(priority=3)
+        save_rule(
+            actor=actor,
+            name=f"Rule {number}",
+            conditions=Conditions(words=words, hours="open" if number % 3 else ""),
+            actions=replace(deeds, in_turn=number % 10 == 0),
+            now=now,
+        )
 
 
 class Crowd:

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = command("bench", _bench, "Measure this machine; prints JSON.")
     bench.add_argument("what", choices=["sync", "inbox", "search"])
     bench.add_argument("--interactions", type=int, help="size of the test data")
+    bench.add_argument("--rules", type=int, default=0, help="of sync: with so many automation rules")
     bench.add_argument("--keep", action="store_true", help="keep the test database")
     return parser
 
@@ -244,5 +245,8 @@ def _ask_password() -> str:
 def _bench(arguments: argparse.Namespace) -> int:
     from kuemmerer.bench import run
 
-    print(json.dumps(run(arguments.what, interactions=arguments.interactions, keep=arguments.keep), indent=2))
+    result = run(
+        arguments.what, interactions=arguments.interactions, keep=arguments.keep, rules=arguments.rules
+    )
+    print(json.dumps(result, indent=2))
     return 0

@@ -23,7 +23,10 @@ from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
 from kuemmerer.inbox import cases, feeds, library, notes, promises, views
-from kuemmerer.inbox.models import Case, DeadlineRule, Escalation
+from kuemmerer.inbox.automation import rules
+from kuemmerer.inbox.automation.actions import Actions
+from kuemmerer.inbox.automation.conditions import Conditions
+from kuemmerer.inbox.models import AutomationRule, Case, DeadlineRule, Escalation
 from kuemmerer.insights import waits
 from kuemmerer.notify import notices, preferences, push, webhooks
 from kuemmerer.publishing import ideas
@@ -70,6 +73,7 @@ def house(folder: Path, mark: str) -> House:
     label = library.save_label(actor=me, name=f"{mark} Etikett", color=1, now=now)
     cases.label(actor=me, case_id=case.pk, label_id=label.pk, on=True, now=now)
     saved = library.save_reply(actor=me, name=f"{mark} Text", text=f"{mark} Hallo", now=now)
+    automatic = _automation(desk, mark, label.pk, saved.pk)
     notes.add(actor=me, case_id=case.pk, text=f"{mark} Notiz", now=now)
     idea = ideas.write_down(actor=me, title=f"{mark} Idee", text="", now=now)
     workspaces.invite(actor=me, email=f"{mark.replace(' ', '').lower()}@example.org", role="agent", now=now)
@@ -111,6 +115,7 @@ def house(folder: Path, mark: str) -> House:
         "token_id": token.pk,
         "network": "demo",
         "notice_id": notice.pk,
+        "rule_id": automatic.pk,
     }
     hook, _key = webhooks.make(
         actor=me,
@@ -126,6 +131,7 @@ def house(folder: Path, mark: str) -> House:
     waits.count_channel(desk.channel, now)
     made.in_forms = {
         "rule": rule.pk,
+        "automatic": automatic.pk,
         "team": Team.objects.get(workspace=me.workspace).pk,
         "absence": Absence.objects.get(membership__workspace=me.workspace).pk,
         "label": label.pk,
@@ -134,6 +140,19 @@ def house(folder: Path, mark: str) -> House:
         "author": case.author_id,
     }
     return made
+
+
+def _automation(desk: Desk, mark: str, label_id: int, saved_id: int) -> AutomationRule:
+    """A rule that has held for something, and what it wants hidden."""
+    rule = rules.save(
+        actor=desk.actor,
+        name=f"{mark} Automatik",
+        conditions=Conditions(words=[mark]),
+        actions=Actions(labels=[label_id], saved_reply=saved_id, spam=True),
+        now=desk.now(),
+    )
+    desk.asked(f"{mark} Werbung", by="bert")
+    return rule
 
 
 def _promises(desk: Desk, mark: str, case: Case) -> DeadlineRule:
@@ -204,6 +223,14 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
             {"do": what, "rule": forms["rule"], "name": "x", "promise": "day", "hours": "1"}
             for what in ("delete", "rule", "up")
         ],
+        "settings-automation": [
+            {"do": what, "rule": forms["automatic"]} for what in ("up", "down", "off", "on", "delete")
+        ],
+        "automation-rule": [
+            {"do": what, "name": "x", "priority": "1", "days": "1", "labels": [forms["label"]]}
+            for what in ("test", "save")
+        ],
+        "automation-rule-new": [{"do": "test", "name": "x", "days": "1"}],
         "settings-teams": [{"do": what, "team": forms["team"], "name": "x"} for what in ("delete", "save")],
         "absences": [{"do": "remove", "absence": forms["absence"]}],
         "saved-view-save": [{"name": "x", "view": "all", "label": forms["label"]}],

@@ -46,6 +46,15 @@ class InboxConfig(AppConfig):
         for part in day.PARTS:
             day_page.add_part(part)
         day_page.add_suggestions(day.suggestions)
+        settings_tabs.add_tab(
+            shell.Entry(
+                label=_("Automation"),
+                url_name="settings-automation",
+                icon="",
+                permission="inbox.configure",
+                order=45,
+            )
+        )
         privacy.register(InboxData())
         digest.add_part(summary.lines)
         workspaces.hours_changed.append(cases.deadlines_changed)

@@ -19,6 +19,7 @@ from kuemmerer.core import clock
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.inbox import deadlines, telling
+from kuemmerer.inbox.automation.run import Pass
 from kuemmerer.inbox.deadlines import RuleBook
 from kuemmerer.inbox.models import (
     Case,
@@ -91,20 +92,30 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     book = RuleBook(channel.workspace)
     labels = deadlines.labels_of(cases.values()) if book.needs_labels else {}
     ours = _last_replies(case.pk for case in cases.values() if case.answered_at is not None)
+    now = clock.now()
+    automation = Pass(channel, words, now)
     opened: list[tuple[Case, int]] = []
+    closed: list[Case] = []
     for key, new in fresh.items():
         case = cases[key]
-        waiting = _add_words(case, new, channel, ours.get(case.pk))
-        if waiting:
+        open_words = _add_words(case, new, channel, ours.get(case.pk))
+        if open_words and automation.run(case, open_words):
+            closed += [case] if case.status != Status.CLOSED else []
+            _close(case, now=now)
+        elif open_words:
             if case.status != Status.OPEN:
                 opened.append((case, max(i.pk for i in new)))
-            _wait_for_answer(case, new, since=waiting, book=book, label_ids=labels.get(case.pk, set()))
+            # The clock cannot have run before the desk could know of it.
+            since = max(min(i.created_at for i in open_words), channel.connected_at)
+            label_ids = labels.get(case.pk, set()) | automation.labels_for(case)
+            _wait_for_answer(case, new, since=since, book=book, label_ids=label_ids)
     touched = list(cases.values())
     interactions.save_all(Case, [case for case in touched if case.pk is not None], _WORDS_CHANGE)
     Case.objects.bulk_create([case for case in touched if case.pk is None], batch_size=500)
     CaseInteraction.objects.bulk_create(
         [CaseInteraction(case=cases[i.thread_id, i.author_id], interaction=i) for i in words], batch_size=500
     )
+    given = automation.store()
     # A backfill goes backwards: an answer may have come in long before the words that it answers.
     earlier = Interaction.objects.filter(
         channel=channel, ours=True, parent_remote_id__in=[i.remote_id for i in words]
@@ -116,7 +127,10 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     )
     withdraw([i for i in batch if i.pk in known and _is_withdrawn(i)])
     _edited([i for i in batch if i.pk in known and not _is_withdrawn(i)])
-    telling.opened(opened, now=clock.now())
+    telling.opened(opened, now=now)
+    telling.assigned(given, by=None, now=now)
+    for case in closed:
+        telling.closed(case, now=now)
 
 
 def _opens_case(interaction: Interaction) -> bool:
@@ -143,6 +157,8 @@ _WORDS_CHANGE = [
     "last_at",
     "snoozed_until",
     "closed_at",
+    "assignee",
+    "priority",
     *deadlines.CLOCK_FIELDS,
 ]
 
@@ -191,8 +207,8 @@ def _is_unanswered(word: Interaction, answered_at: datetime | None, reply: Reply
 
 def _add_words(
     case: Case, new: Sequence[Interaction], channel: Channel, reply: Reply | None
-) -> datetime | None:
-    """Show the newest words in the list; returns since when they wait for an answer, None if they do not."""
+) -> list[Interaction]:
+    """Show the newest words in the list; returns the words that wait for an answer."""
     newest = max(new, key=lambda i: i.created_at)
     if newest.created_at >= case.last_at or not case.excerpt:
         case.last_at, case.excerpt, case.kind = (
@@ -203,12 +219,9 @@ def _add_words(
     recent = [i for i in new if i.created_at > channel.connected_at - OLD]
     # What our own side has answered already (also at the network itself) needs no second answer.
     open_words = [i for i in recent if _is_unanswered(i, case.answered_at, reply)]
-    if not open_words:
-        if case.status == Status.CLOSED and case.closed_at is None:
-            case.closed_at = case.last_at
-        return None
-    # The clock cannot have run before the desk could know of it.
-    return max(min(i.created_at for i in open_words), channel.connected_at)
+    if not open_words and case.status == Status.CLOSED and case.closed_at is None:
+        case.closed_at = case.last_at
+    return open_words
 
 
 def _wait_for_answer(
@@ -432,12 +445,16 @@ def close(*, actor: Actor, case_id: int, now: datetime) -> Case:
     case = _locked(actor, case_id, "inbox.work")
     if case.replies.filter(state__in=["pending", "sending", "unknown"]).exists():
         raise Conflict(_("An answer is still on its way. Wait until it has arrived, or withdraw it."))
-    case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
-    deadlines.stop(case)
+    _close(case, now=now)
     case.save(update_fields=["status", "closed_at", "snoozed_until", *deadlines.CLOCK_FIELDS])
     _log(actor, case, "closed", now)
     telling.closed(case, now=now)
     return case
+
+
+def _close(case: Case, *, now: datetime) -> None:
+    case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
+    deadlines.stop(case)
 
 
 @transaction.atomic

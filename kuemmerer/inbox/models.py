@@ -12,6 +12,7 @@ from kuemmerer.accounts.models import Membership, Team, User, Workspace
 from kuemmerer.channels.delivery import Delivery
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.networks.base import Draft
+from kuemmerer.notify.leases import Outgoing
 
 
 class Status(models.TextChoices):
@@ -458,3 +459,57 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AutomationRule(models.Model):
+    """What is done with new words that meet all conditions; see the package `automation`."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="automation_rules")
+    position = models.PositiveIntegerField()
+    name = models.CharField(_("name"), max_length=80)
+    active = models.BooleanField(default=True)
+    conditions = models.JSONField(default=dict, help_text="automation.conditions.Conditions")
+    actions = models.JSONField(default=dict, help_text="automation.actions.Actions")
+    stop = models.BooleanField(default=False, help_text="no later rule sees these words")
+    last_turn = models.BigIntegerField(default=0, help_text="id of the user whose turn it was last")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_automation_rule_per_name")
+        ]
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleHit(models.Model):
+    """That an automation rule has held for words, once."""
+
+    rule = models.ForeignKey(AutomationRule, models.CASCADE, related_name="hits", db_index=False)
+    case = models.ForeignKey(Case, models.CASCADE, related_name="rule_hits")
+    interaction = models.ForeignKey(Interaction, models.CASCADE, related_name="rule_hits")
+    suggested = models.ForeignKey(
+        SavedReply, models.SET_NULL, null=True, related_name="+", help_text="offered first in the composer"
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["rule", "interaction"], name="one_hit_per_words")]
+        indexes = [models.Index(fields=["rule", "at"], name="rule_hit_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} held for {self.interaction_id}"
+
+
+class SpamMark(Outgoing):
+    """Words that a rule wants hidden at their network. A sweep does it and repeats it until it is done."""
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="spam_marks")
+    interaction = models.OneToOneField(Interaction, models.CASCADE, related_name="spam_mark")
+    rule = models.ForeignKey(AutomationRule, models.SET_NULL, null=True, related_name="+")
+    rule_name = models.CharField(max_length=80)
+    code = models.CharField(max_length=32, blank=True, default="", help_text="of networks.errors.SENTENCES")
+
+    def __str__(self) -> str:
+        return f"spam mark of {self.interaction_id} ({self.state})"

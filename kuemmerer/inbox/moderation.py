@@ -60,6 +60,21 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
         raise Conflict(_("This was not written for everybody and cannot be shared."))
     if channel.state != Channel.State.ACTIVE or not hasattr(channel, "credential"):
         raise Conflict(_("This channel is not connected at the moment."))
+    try:
+        carry_out(interaction=interaction, action=action, by=actor.label, now=now)
+    except NetworkError as error:
+        raise NetworkSays(error) from error
+    interaction.refresh_from_db()
+    return interaction
+
+
+def carry_out(*, interaction: Interaction, action: Action, by: str, now: datetime) -> None:
+    """Do it at the network and note the new state; `by` is who did it, as the audit log says it.
+
+    The caller knows that the network offers the action and that the channel is connected. Raises
+    NetworkError.
+    """
+    channel = interaction.channel
     session = open_session(channel, now)
     try:
         status = channel.connector.act(session, action, interaction.target)
@@ -67,7 +82,7 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
         if isinstance(error, AuthExpired):
             # Anything else is about this one interaction and no trouble of the channel.
             note_problem(channel, error, used=session.credential)
-        raise NetworkSays(error) from error
+        raise
     with transaction.atomic():
         fields: dict[str, object] = {}
         if status is not None:
@@ -82,10 +97,8 @@ def act(*, actor: Actor, interaction_id: int, action: Action, now: datetime) -> 
             cases.withdraw([interaction])
         record(
             workspace_id=interaction.workspace_id,
-            actor=actor.label,
+            actor=by,
             verb=str(action),
             subject=interaction,
             now=now,
         )
-    interaction.refresh_from_db()
-    return interaction

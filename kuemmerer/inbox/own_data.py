@@ -19,6 +19,7 @@ from kuemmerer.channels.privacy import Part, Section, Subject, pieces
 from kuemmerer.core.errors import Conflict
 from kuemmerer.core.models import forget
 from kuemmerer.inbox import search
+from kuemmerer.inbox.automation import rules
 from kuemmerer.inbox.models import Case, CaseInteraction, Note, Reply, SavedView, Status
 from kuemmerer.notify import forgetting
 
@@ -120,6 +121,7 @@ def _redact(subject: Subject) -> None:
     for view in SavedView.objects.filter(workspace=subject.workspace):
         if redactor.text(view.search) != view.search or redactor.text(view.name) != view.name:
             view.delete()
+    rules.redact(subject.workspace, redactor.text)
     for some in pieces(subject.thread_ids):
         notes, replies = [], []
         for case in Case.objects.filter(thread__in=some).only("pk", "excerpt"):
@@ -156,19 +158,21 @@ def _case_section(subject: Subject) -> Section:
                 "channel": case.channel.name,
                 "status": case.get_status_display(),
                 "labels": ", ".join(label.name for label in case.labels.all()),
+                "rules": ", ".join(sorted({hit.rule.name for hit in case.rule_hits.all()})),
                 "opened_at": case.opened_at,
                 "answered_at": case.answered_at,
                 "closed_at": case.closed_at,
             }
             for case in _cases(subject)
             .select_related("channel")
-            .prefetch_related("labels")
+            .prefetch_related("labels", "rule_hits__rule")
             .order_by("opened_at")
         ],
         labels={
             "channel": _("Channel"),
             "status": _("Status"),
             "labels": _("Labels"),
+            "rules": _("Automation rules that held"),
             "opened_at": _("Opened"),
             "answered_at": _("Answered"),
             "closed_at": _("Closed"),

@@ -36,6 +36,7 @@ from kuemmerer.inbox import (
     replies,
     view_pages,
 )
+from kuemmerer.inbox.automation import on_case
 from kuemmerer.inbox.models import NEGATIVE, Case, CaseLabel, Intent, Label, Priority, SavedReply, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
@@ -270,6 +271,8 @@ def _case_context(
         ]
         if actor.can("inbox.reply")
         else [],
+        "suggested": cache(lambda: _suggested(actor, case)),
+        "rule_troubles": cache(lambda: on_case.troubles(case)),
         "earlier_cases": conversation.earlier_cases(case),
         "can_reply": connector.can.reply and actor.can("inbox.reply"),
         "can_work": actor.can("inbox.work"),
@@ -287,6 +290,13 @@ def _case_context(
         "now": now,
         **extra,
     }
+
+
+def _suggested(actor: Actor, case: Case) -> dict[str, str] | None:
+    saved = on_case.suggestion(case) if actor.can("inbox.reply") else None
+    if saved is None:
+        return None
+    return {"name": saved.name, "text": library.filled_in(actor=actor, saved=saved, case=case)}
 
 
 def _face(case: Case, labels_on: Iterable[int]) -> str:

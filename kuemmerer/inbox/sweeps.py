@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from kuemmerer.channels import delivery
 from kuemmerer.channels.models import Channel
 from kuemmerer.inbox import cases, escalation, search
+from kuemmerer.inbox.automation import spam
 from kuemmerer.inbox.models import DeadlinePolicy, Reply
 from kuemmerer.jobs.health import Problem, check
 from kuemmerer.jobs.sweeps import each, sweep
@@ -25,6 +26,11 @@ def open_cases(now: datetime) -> int:
 @sweep("inbox.deliver", every=5, queue="delivery")
 def deliver(now: datetime) -> int:
     return delivery.deliver_due(Reply, now)
+
+
+@sweep("inbox.mark_spam", every=15, queue="delivery")
+def mark_spam(now: datetime) -> int:
+    return spam.mark_due(now)
 
 
 @sweep("inbox.wake_snoozed", every=30)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.inbox import deadline_pages, feed_pages, pages, view_pages
+from kuemmerer.inbox import automation_pages, deadline_pages, feed_pages, pages, view_pages
 
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
@@ -24,6 +24,9 @@ urlpatterns = [
     path("inbox/<int:case_id>/replies/<int:reply_id>/", pages.reply, name="reply-do"),
     path("settings/deadlines/", deadline_pages.deadlines, name="settings-deadlines"),
     path("notices/preferences/calendar/", feed_pages.case_feed, name="case-feed"),
+    path("settings/automation/", automation_pages.automation, name="settings-automation"),
+    path("settings/automation/new/", automation_pages.new_rule, name="automation-rule-new"),
+    path("settings/automation/<int:rule_id>/", automation_pages.rule, name="automation-rule"),
     path("texts/", pages.texts, name="texts"),
 ]
 outside = [

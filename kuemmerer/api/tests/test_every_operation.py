@@ -129,6 +129,9 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "invitation_id": desk.get("/invitations")["items"][0]["id"],
         "team_id": desk.post("/teams", {"name": "shop"})["id"],
         "rule_id": desk.post("/deadline-rules", {"name": "all", "promise": "day"})["id"],
+        "automation_rule_id": desk.post("/automation-rules", {"name": "all", "actions": {"close": True}})[
+            "id"
+        ],
         "notice_id": desk.post("/notices/test")["id"],
         "subscription_id": desk.post("/push-subscriptions", BROWSER)["id"],
         "webhook_id": hook["id"],

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from kuemmerer.inbox.api import cases, deadlines, feeds, interactions, library, notes, replies, views
+from kuemmerer.inbox.api import (
+    automation,
+    cases,
+    deadlines,
+    feeds,
+    interactions,
+    library,
+    notes,
+    replies,
+    views,
+)
 
 OPERATIONS = [
     module.operations
@@ -14,6 +24,7 @@ OPERATIONS = [
         interactions,
         library,
         deadlines,
+        automation,
         feeds,
     )  # in the order of the OpenAPI document
 ]
