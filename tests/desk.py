@@ -195,10 +195,12 @@ class Desk:
         seed: Seed | None = None,
         database_url: str = "",
         http_seconds: int = 10,
+        module: str = "kuemmerer",
     ) -> None:
         self.folder = folder
         self.data = folder / "desk-data"
         self.together = together
+        self.module = module
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = environment(
@@ -247,7 +249,7 @@ class Desk:
 
     def _process(self, command: str) -> Process:
         process = Process(
-            [sys.executable, "-m", "kuemmerer", command],
+            [sys.executable, "-m", self.module, command],
             folder=self.folder,
             name=f"desk-{command}-{len(self._processes)}",
             env=self.environment,
@@ -348,7 +350,8 @@ def _command(pid: int) -> str:
         parts = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return ""
-    return parts[3] if len(parts) > 3 and parts[1:3] == ["-m", "kuemmerer"] else ""
+    ours = len(parts) > 3 and parts[1] == "-m" and parts[2] in {"kuemmerer", "tests.shifted"}
+    return parts[3] if ours else ""
 
 
 def _alive(pid: int) -> bool:

@@ -22,7 +22,7 @@ from kuemmerer.audience import contacts
 from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
-from kuemmerer.inbox import cases, feeds, library, notes, promises, views
+from kuemmerer.inbox import approvals, cases, feeds, library, notes, presence, promises, views
 from kuemmerer.inbox.automation import rules
 from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions
@@ -75,6 +75,8 @@ def house(folder: Path, mark: str) -> House:
     saved = library.save_reply(actor=me, name=f"{mark} Text", text=f"{mark} Hallo", now=now)
     automatic = _automation(desk, mark, label.pk, saved.pk)
     notes.add(actor=me, case_id=case.pk, text=f"{mark} Notiz", now=now)
+    approvals.set_policy(actor=me, agents=True, label_ids=[], now=now)
+    presence.report(actor=me, case_id=case.pk, typing=True, now=now)
     idea = ideas.write_down(actor=me, title=f"{mark} Idee", text="", now=now)
     workspaces.invite(actor=me, email=f"{mark.replace(' ', '').lower()}@example.org", role="agent", now=now)
     token, _ = workspaces.make_token(actor=me, name=f"{mark} Programm", now=now)

@@ -22,6 +22,7 @@ _AGENT = _AUTHOR | {
     "views.save",
 }
 _MANAGER = _AGENT | {
+    "inbox.approve",
     "inbox.configure",
     "channels.manage",
     "members.manage",

@@ -13,6 +13,7 @@ class InboxConfig(AppConfig):
         from kuemmerer.inbox.own_data import InboxData
         from kuemmerer.notify import digest
         from kuemmerer.web import day as day_page
+        from kuemmerer.notify import kinds
         from kuemmerer.web import settings_tabs, shell
 
         shell.add_entry(
@@ -54,6 +55,24 @@ class InboxConfig(AppConfig):
                 permission="inbox.configure",
                 order=45,
             )
+        )
+        settings_tabs.add_tab(
+            shell.Entry(
+                label=_("Approval"),
+                url_name="settings-approval",
+                icon="",
+                permission="inbox.configure",
+                order=46,
+            )
+        )
+        kinds.register(
+            kinds.Kind(
+                key="approval_wanted",
+                label=_("An answer waits for my approval"),
+                permission="inbox.approve",
+                order=15,
+            ),
+            kinds.Kind(key="approval_decided", label=_("My answer was approved or returned"), order=16),
         )
         privacy.register(InboxData())
         digest.add_part(summary.lines)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
@@ -159,6 +159,7 @@ _WORDS_CHANGE = [
     "closed_at",
     "assignee",
     "priority",
+    "revision",
     *deadlines.CLOCK_FIELDS,
 ]
 
@@ -209,6 +210,7 @@ def _add_words(
     case: Case, new: Sequence[Interaction], channel: Channel, reply: Reply | None
 ) -> list[Interaction]:
     """Show the newest words in the list; returns the words that wait for an answer."""
+    case.revision += 1
     newest = max(new, key=lambda i: i.created_at)
     if newest.created_at >= case.last_at or not case.excerpt:
         case.last_at, case.excerpt, case.kind = (
@@ -261,6 +263,7 @@ def _own_answers(channel: Channel, ours: Sequence[Interaction], *, just_opened: 
     for parent in parents:
         answer = by_parent[parent.interaction.remote_id]
         if answer.remote_id not in sent_by_us:
+            _changed(Case.objects.filter(pk=parent.case_id))
             answered(
                 case_id=parent.case_id,
                 written_at=answer.created_at,
@@ -297,6 +300,7 @@ def withdraw(gone: Sequence[Interaction]) -> None:
             .select_related("workspace", "channel")
             .get(pk=case_id)
         )
+        case.revision += 1
         newest = _words(case).order_by("-created_at", "-id").first()
         if newest is not None:
             case.excerpt = excerpt(newest.text or newest.title)
@@ -342,11 +346,19 @@ def _still_waits(case: Case) -> None:
 
 def _edited(changed: Sequence[Interaction]) -> None:
     """The list shows the newest words as they are now."""
+    edited = [i for i in changed if i.edited_at is not None]
+    _changed(Case.objects.filter(case_interactions__interaction__in=edited))
     for link in CaseInteraction.objects.filter(interaction__in=changed).select_related("interaction", "case"):
         if link.interaction.created_at >= link.case.last_at:
             Case.objects.filter(pk=link.case_id).update(
                 excerpt=excerpt(link.interaction.text or link.interaction.title)
             )
+
+
+def _changed(cases: QuerySet[Case]) -> None:
+    """Who has one of these open has not seen all of it any more."""
+    # By ids: an UPDATE cannot join.
+    Case.objects.filter(pk__in=set(cases.values_list("pk", flat=True))).update(revision=F("revision") + 1)
 
 
 def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime, is_news: bool = True) -> None:
@@ -379,6 +391,13 @@ def wake_snoozed(now: datetime) -> int:
             case = sleeping.select_for_update(of=("self",)).select_related("workspace").filter(pk=pk).first()
             if case is not None:
                 _open(case, now=now)
+                record(
+                    workspace_id=case.workspace_id,
+                    actor="inbox.wake_snoozed",
+                    verb="woken",
+                    subject=case,
+                    now=now,
+                )
                 count += 1
     return count
 

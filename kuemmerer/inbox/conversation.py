@@ -10,7 +10,7 @@ from kuemmerer.accounts.access import Actor
 from kuemmerer.audience import contacts
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Interaction
-from kuemmerer.inbox import moderation
+from kuemmerer.inbox import moderation, timeline
 from kuemmerer.inbox.models import Case, Note, Reply
 from kuemmerer.networks.base import Action, Kind
 
@@ -22,8 +22,8 @@ SHOWN_KINDS = [*WORDS, Kind.POST]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line of the conversation: an interaction, a reply of ours or a note. `kind` is the CSS class of its
-    bubble.
+    """One line of the conversation: an interaction, a reply of ours, a note, or what somebody did with the
+    case. `kind` is the CSS class of its bubble.
     """
 
     at: datetime
@@ -31,6 +31,7 @@ class Entry:
     interaction: Interaction | None = None
     reply: Reply | None = None
     note: Note | None = None
+    event: timeline.Event | None = None
     actions: Sequence[Action] = ()
     answers_to: str = ""
     day: date | None = None
@@ -43,6 +44,24 @@ class Conversation:
     """Whether older parts of the thread are left out."""
     under_way: bool = False
     """Whether an answer is on its way, so that the page should look again soon."""
+
+    def since(self, mark: str) -> list[Entry]:
+        """What the author wrote and our side answered since a page was shown at `mark`."""
+        interaction, _dot, reply = mark.partition(".")
+        newest = (int(interaction or 0), int(reply or 0)) if mark.replace(".", "").isdecimal() else (0, 0)
+        return [
+            entry
+            for entry in self.entries
+            if (entry.interaction and entry.interaction.pk > newest[0] and entry.kind in {"theirs", "ours"})
+            or (entry.reply and entry.reply.pk > newest[1] and not entry.answers_to)
+        ]
+
+    @property
+    def mark(self) -> str:
+        """The newest entries, for `since`."""
+        interactions = [entry.interaction.pk for entry in self.entries if entry.interaction]
+        replies = [entry.reply.pk for entry in self.entries if entry.reply]
+        return f"{max(interactions, default=0)}.{max(replies, default=0)}"
 
 
 def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversation:
@@ -72,6 +91,7 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
         Entry(at=note.created_at, kind="note", note=note)
         for note in Note.objects.filter(case=case).select_related("author")
     ]
+    entries += [Entry(at=event.at, kind="event", event=event) for event in timeline.events(case)]
     entries.sort(key=lambda entry: entry.at)
     return Conversation(
         entries=_with_days(entries, actor),
@@ -81,8 +101,8 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
 
 
 def _moves(reply: Reply) -> bool:
-    return reply.state in {State.PENDING, State.SENDING} or (
-        reply.state == State.UNKNOWN and reply.next_at is not None
+    return reply.state == State.SENDING or (
+        reply.state in {State.PENDING, State.UNKNOWN} and reply.next_at is not None
     )
 
 

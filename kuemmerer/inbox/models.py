@@ -150,6 +150,9 @@ class Case(models.Model):
     excerpt = models.CharField(max_length=200, blank=True, default="")
     opened_at = models.DateTimeField()
     last_at = models.DateTimeField(help_text="when the author last wrote")
+    # Goes up with each word of the author and each answer of ours, so that nobody answers what they have
+    # not read.
+    revision = models.PositiveIntegerField(default=0)
     unanswered_since = models.DateTimeField(null=True, help_text="the oldest word without an answer")
     due_at = models.DateTimeField(null=True)
     rule = models.ForeignKey(
@@ -250,8 +253,29 @@ class ReadMark(models.Model):
         return f"{self.channel_id}: {self.seq}"
 
 
+class ApprovalPolicy(models.Model):
+    """Whose answers somebody else reads before they go out. Without a row nobody's."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, related_name="approval_policy")
+    agents = models.BooleanField(default=False, help_text="all answers of agents")
+    labels = models.ManyToManyField(
+        Label, related_name="+", help_text="everybody's answers in cases with one of these"
+    )
+
+    def __str__(self) -> str:
+        return f"approval in {self.workspace_id}"
+
+
+class Approval(models.TextChoices):
+    """What a second pair of eyes says of an answer; empty where none is asked for."""
+
+    WAITING = "waiting", _("waits for approval")
+    APPROVED = "approved", _("approved")
+    RETURNED = "returned", _("returned")
+
+
 class Reply(Delivery):
-    """An answer. Exactly the text that is stored is sent."""
+    """An answer. Exactly the text that is stored is sent, and only if nobody has to approve it first."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE)
     case = models.ForeignKey(Case, models.CASCADE, related_name="replies")
@@ -259,9 +283,33 @@ class Reply(Delivery):
     author = models.ForeignKey(User, models.SET_NULL, null=True, related_name="replies")
     text = models.TextField()
     close_after = models.BooleanField(default=False)
+    approval = models.CharField(max_length=8, choices=Approval, blank=True, default="")
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    remark = models.CharField(max_length=1000, blank=True, default="", help_text="why it was returned")
 
     class Meta:
+        constraints = [
+            # Without a time no worker takes it.
+            models.CheckConstraint(
+                condition=~models.Q(approval__in=["waiting", "returned"])
+                | models.Q(state="pending", next_at=None),
+                name="unapproved_waits",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(approval="approved")
+                | models.Q(decided_by=None)
+                | models.Q(author=None)
+                | ~models.Q(decided_by=models.F("author")),
+                name="nobody_approves_their_own",
+            ),
+        ]
         indexes = [
+            models.Index(
+                fields=["workspace", "written_at"],
+                name="reply_unapproved",
+                condition=models.Q(approval="waiting"),
+            ),
             models.Index(
                 fields=["next_at"],
                 name="reply_due",
@@ -273,7 +321,13 @@ class Reply(Delivery):
     def __str__(self) -> str:
         return f"reply {self.pk} ({self.state})"
 
+    @property
+    def needs_person(self) -> bool:
+        return super().needs_person or self.approval in {Approval.WAITING, Approval.RETURNED}
+
     def draft(self) -> Draft:
+        if self.approval not in {"", Approval.APPROVED}:
+            raise RuntimeError(f"{self} is not approved")
         return Draft(text=self.text, written_at=self.written_at, reply_to=self.interaction.target)
 
     def arrived(self, now: datetime) -> None:
@@ -305,6 +359,22 @@ class ReplyKey(models.Model):
 
     def __str__(self) -> str:
         return f"key {self.key} of reply {self.reply_id}"
+
+
+class Presence(models.Model):
+    """Who has a case open. Written every few seconds while they do, so that colleagues see it."""
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="presences", db_index=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
+    seen_at = models.DateTimeField()
+    typed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "user"], name="one_presence_per_person")]
+        indexes = [models.Index(fields=["seen_at"], name="presence_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at case {self.case_id}"
 
 
 class Note(models.Model):

@@ -277,6 +277,7 @@ def _case_context(
         "can_reply": connector.can.reply and actor.can("inbox.reply"),
         "can_work": actor.can("inbox.work"),
         "can_note": actor.can("inbox.note"),
+        "can_approve": actor.can("inbox.approve"),
         "can_moderate": actor.can("inbox.moderate"),
         "can_see_contacts": actor.can("contacts.view"),
         "counter": _counter(case.channel, opening),
@@ -327,12 +328,16 @@ def _snoozes(actor: Actor, now: datetime) -> list[dict[str, Any]]:
     return [{"label": label, "until": until.isoformat()} for label, until in choices]
 
 
-def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse:
-    """The case: the pane alone for htmx, the whole page otherwise."""
+def show(request: WorkspaceRequest, case_id: int, *, seen: str | None = None, **extra: Any) -> HttpResponse:
+    """The case: the pane alone for htmx, the whole page otherwise. `seen`: up to which entry the reader knows
+    it; what came after is named above the composer.
+    """
     now = clock.now()
     case = cases.get(actor=request.actor, case_id=case_id)
     names = _Names(request.actor.workspace)
     context = _case_context(request, case, names, now, **extra)
+    if seen is not None:
+        context["news"] = context["talk"].since(seen)
     if request.htmx:
         answer = render(request, "inbox/_case.html", {**context, "oob": True})
         return _with_news(answer) if request.method == "POST" else answer
@@ -343,7 +348,7 @@ def _show(request: WorkspaceRequest, case_id: int, **extra: Any) -> HttpResponse
 
 @page("inbox.view")
 def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
-    return _show(request, case_id)
+    return show(request, case_id)
 
 
 @page("inbox.view")
@@ -382,10 +387,10 @@ def count(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     return render(request, "inbox/_counter.html", {"counter": counter})
 
 
-def _after(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+def after(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """What follows a deed: the case anew in its pane, or back to its page without JavaScript."""
     if request.htmx:
-        return _show(request, case_id)
+        return show(request, case_id)
     target = reverse("case", args=[request.actor.workspace.slug, case_id])
     query = request.GET.urlencode()
     return redirect(f"{target}?{query}" if query else target)
@@ -407,41 +412,43 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
                 text=text,
                 close=request.POST.get("then") == "close",
                 key=request.POST.get("key", ""),
+                revision=query_string.number(request.POST.get("revision", "")),
                 now=now,
             )
     except DeskError as error:
         if error.status == 404:
             raise
         found = cases.get(actor=request.actor, case_id=case_id)
-        return _show(
+        return show(
             request,
             case_id,
             draft=text,
             draft_kind=kind,
             composer_error=str(error),
             counter=_counter(found.channel, text),
+            seen=request.POST.get("seen", "") if error.code == "case_changed" else None,
         )
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.work", methods=("POST",))
 def assign(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     value = request.POST.get("user", "")
     cases.assign(actor=request.actor, case_id=case_id, user_id=query_string.number(value), now=clock.now())
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.work", methods=("POST",))
 def close(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     cases.close(actor=request.actor, case_id=case_id, now=clock.now())
     messages.success(request, _("The case is closed."))
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.work", methods=("POST",))
 def reopen(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     cases.reopen(actor=request.actor, case_id=case_id, now=clock.now())
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.work", methods=("POST",))
@@ -454,7 +461,7 @@ def snooze(request: WorkspaceRequest, case_id: int) -> HttpResponse:
         # A date and time typed into the form is meant in the workspace's zone.
         until = until.replace(tzinfo=request.actor.workspace.zone)
     cases.snooze(actor=request.actor, case_id=case_id, until=until, now=clock.now())
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.work", methods=("POST",))
@@ -468,7 +475,7 @@ def label(request: WorkspaceRequest, case_id: int) -> HttpResponse:
         cases.label(
             actor=request.actor, case_id=case_id, label_id=label_id, on=label_id in wanted, now=clock.now()
         )
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.work", methods=("POST",))
@@ -486,7 +493,7 @@ def classify(request: WorkspaceRequest, case_id: int) -> HttpResponse:
         cases.hand_to_team(
             actor=request.actor, case_id=case_id, team_id=query_string.number(data["team"]), now=now
         )
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.moderate", methods=("POST",))
@@ -498,25 +505,27 @@ def act(request: WorkspaceRequest, case_id: int, interaction_id: int) -> HttpRes
     except ValueError as error:
         raise Invalid(_("This network cannot do this.")) from error
     moderation.act(actor=request.actor, interaction_id=interaction_id, action=action, now=clock.now())
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 @page("inbox.reply", methods=("POST",))
 def reply(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpResponse:
-    """What a person decides about an answer: `do` is again, arrived, absent or withdraw."""
+    """What a person decides about an answer: `do` is again, revise, arrived, absent or withdraw."""
     cases.get(actor=request.actor, case_id=case_id)
     deed = request.POST.get("do", "")
     now = clock.now()
     if deed == "again":
         text = request.POST.get("text")
         replies.send_again(actor=request.actor, reply_id=reply_id, text=text or None, now=now)
+    elif deed == "revise":
+        replies.revise(actor=request.actor, reply_id=reply_id, text=request.POST.get("text", ""), now=now)
     elif deed in {"arrived", "absent"}:
         replies.decide(actor=request.actor, reply_id=reply_id, arrived=deed == "arrived", now=now)
     elif deed == "withdraw":
         replies.withdraw(actor=request.actor, reply_id=reply_id, now=now)
     else:
         raise Invalid(_("This is not possible here."))
-    return _after(request, case_id)
+    return after(request, case_id)
 
 
 # --- labels and saved replies

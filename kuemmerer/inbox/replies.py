@@ -15,8 +15,8 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
-from kuemmerer.inbox import cases, search
-from kuemmerer.inbox.models import Case, Reply, ReplyKey
+from kuemmerer.inbox import approvals, cases, search
+from kuemmerer.inbox.models import Approval, Case, Reply, ReplyKey
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks.base import Connector, Draft
 from kuemmerer.networks.errors import NetworkError
@@ -54,13 +54,14 @@ def write(
     interaction_id: int | None = None,
     close: bool = False,
     key: str = "",
+    revision: int | None = None,
 ) -> Reply:
-    """Answer a case; the reply is sent as soon as the transaction is committed.
+    """Answer a case; the reply is sent as soon as the transaction is committed, or when it is approved.
 
     `key` (any text) makes the call repeatable: the same key twice on one case is one reply, whatever became
-    of it meanwhile.
+    of it meanwhile. `revision` is that of the case which the writer has read.
     Raises Invalid (empty, too long), Conflict (channel cannot answer; `key` was used for something else, or
-    its reply was withdrawn), NotFound, Forbidden.
+    its reply was withdrawn; code case_changed: the case is not at `revision` any more), NotFound, Forbidden.
     """
     actor.need("inbox.reply")
     key = _checked_key(key)
@@ -80,9 +81,11 @@ def write(
         raise Conflict(_("This network takes no answers."))
     if not Channel.objects.filter(pk=case.channel_id, credential__isnull=False).exists():
         raise Conflict(_("This channel was disconnected. Connect it again to answer."))
+    if revision is not None and revision != case.revision:
+        raise Conflict(_CHANGED, code="case_changed")
     interaction = _interaction(case, interaction_id)
     text = checked_text(case.channel, interaction, text, now)
-    reply = Reply.objects.create(
+    reply = Reply(
         workspace_id=case.workspace_id,
         channel=case.channel,
         case=case,
@@ -93,10 +96,15 @@ def write(
         written_at=now,
         next_at=now,
     )
+    if approvals.is_needed(actor, case):
+        approvals.ask(actor, reply)
+    reply.save()
     if key:
         ReplyKey.objects.create(case=case, key=key, content=content, reply=reply)
+    case.revision += 1
     if case.assignee_id is None:
         cases.give(case, actor.user.pk, by=actor.user, now=now)
+    case.save(update_fields=["revision"])
     record(
         workspace_id=case.workspace_id,
         actor=actor.label,
@@ -105,8 +113,20 @@ def write(
         now=now,
         reply=reply.pk,
     )
-    sweeps.wake("inbox.deliver")
+    _on_its_way(actor, reply, now)
     return reply
+
+
+_CHANGED = _(
+    "There is something new in this case that you have not seen yet. Please read it before you send."
+)
+
+
+def _on_its_way(actor: Actor, reply: Reply, now: datetime) -> None:
+    if reply.approval == Approval.WAITING:
+        approvals.tell_approvers(actor, reply, now)
+    else:
+        sweeps.wake("inbox.deliver")
 
 
 def _checked_key(key: str) -> str:
@@ -174,7 +194,7 @@ def _locked(actor: Actor, reply_id: int) -> Reply:
     actor.need("inbox.reply")
     reply = (
         Reply.objects.select_for_update(of=("self",))
-        .select_related("interaction__author", "interaction__thread", "channel")
+        .select_related("interaction__author", "interaction__thread", "channel", "case")
         .filter(workspace=actor.workspace, pk=reply_id)
         .first()
     )
@@ -185,17 +205,20 @@ def _locked(actor: Actor, reply_id: int) -> Reply:
 
 @transaction.atomic
 def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None = None) -> Reply:
-    """Send a refused reply again, with another text if given. Raises Conflict unless it was refused."""
+    """Send a refused reply again, with another text if given, which may have to be approved anew.
+
+    Raises Conflict unless it was refused.
+    """
     reply = _locked(actor, reply_id)
     if reply.state != State.REJECTED:
         raise Conflict(_("Only an answer that was refused can be sent again."))
-    if text is not None:
-        reply.text = checked_text(reply.channel, reply.interaction, text, now)
-        search.changed(replies=[reply.pk])
     # Refused for certain, so this is a new attempt: under the old key a network might answer with its old
     # refusal.
     reply.key = new_key()
-    _back_to_pending(reply, now)
+    _to_pending(reply, now)
+    if text is not None:
+        _change_text(actor, reply, text, now)
+    reply.save()
     record(
         workspace_id=reply.workspace_id,
         actor=actor.label,
@@ -204,7 +227,45 @@ def send_again(*, actor: Actor, reply_id: int, now: datetime, text: str | None =
         now=now,
         reply=reply.pk,
     )
+    _on_its_way(actor, reply, now)
     return reply
+
+
+@transaction.atomic
+def revise(*, actor: Actor, reply_id: int, text: str, now: datetime) -> Reply:
+    """Change an answer that waits for approval or was returned; it waits (again), with the actor as its
+    writer, or goes out if no approval is needed any more.
+
+    Raises Conflict for any other answer, Invalid, NotFound, Forbidden.
+    """
+    reply = _locked(actor, reply_id)
+    if reply.approval not in {Approval.WAITING, Approval.RETURNED}:
+        raise Conflict(_("Only an answer that waits for approval or was returned can be changed."))
+    reply.approval, reply.next_at = "", now
+    reply.decided_by, reply.decided_at, reply.remark = None, None, ""
+    _change_text(actor, reply, text, now)
+    reply.save()
+    record(
+        workspace_id=reply.workspace_id,
+        actor=actor.label,
+        verb="changed answer",
+        subject=reply.case,
+        now=now,
+        reply=reply.pk,
+    )
+    _on_its_way(actor, reply, now)
+    return reply
+
+
+def _change_text(actor: Actor, reply: Reply, text: str, now: datetime) -> None:
+    """Approval holds for one text: another one needs its own."""
+    text = checked_text(reply.channel, reply.interaction, text, now)
+    if text == reply.text and reply.approval == Approval.APPROVED:
+        return
+    reply.text, reply.author, reply.approval = text, actor.user, ""
+    search.changed(replies=[reply.pk])
+    if approvals.is_needed(actor, reply.case):
+        approvals.ask(actor, reply)
 
 
 @transaction.atomic
@@ -224,7 +285,9 @@ def decide(*, actor: Actor, reply_id: int, arrived: bool, now: datetime) -> Repl
         reply.arrived(now)
     else:
         # The key stays: should the first attempt turn up after all, a network that knows keys recognises it.
-        _back_to_pending(reply, now)
+        _to_pending(reply, now)
+        reply.save()
+        sweeps.wake("inbox.deliver")
     verb = "confirmed arrival" if arrived else "sent again"
     record(
         workspace_id=reply.workspace_id,
@@ -237,12 +300,10 @@ def decide(*, actor: Actor, reply_id: int, arrived: bool, now: datetime) -> Repl
     return reply
 
 
-def _back_to_pending(reply: Reply, now: datetime) -> None:
+def _to_pending(reply: Reply, now: datetime) -> None:
     reply.state, reply.next_at, reply.checks, reply.trouble_since = State.PENDING, now, 0, None
     reply.problem = reply.problem_words = reply.lease = ""
     reply.lease_until = None
-    reply.save()
-    sweeps.wake("inbox.deliver")
 
 
 @transaction.atomic

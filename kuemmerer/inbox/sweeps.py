@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from kuemmerer.channels import delivery
 from kuemmerer.channels.models import Channel
-from kuemmerer.inbox import cases, escalation, search
+from kuemmerer.inbox import cases, escalation, presence, search
 from kuemmerer.inbox.automation import spam
 from kuemmerer.inbox.models import DeadlinePolicy, Reply
 from kuemmerer.jobs.health import Problem, check
@@ -46,6 +46,11 @@ def escalate(now: datetime) -> int:
 @sweep("inbox.index", every=10, after=("inbox.open_cases",))
 def index(now: datetime) -> int:
     return search.fill(now)
+
+
+@sweep("inbox.tidy", every=600)
+def tidy(now: datetime) -> int:
+    return presence.forget(now)
 
 
 @sweep("inbox.recount_deadlines", every=60)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.inbox import automation_pages, deadline_pages, feed_pages, pages, view_pages
+from kuemmerer.inbox import automation_pages, deadline_pages, feed_pages, pages, teamwork_pages, view_pages
 
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
@@ -22,6 +22,10 @@ urlpatterns = [
     path("inbox/<int:case_id>/classify/", pages.classify, name="case-classify"),
     path("inbox/<int:case_id>/interactions/<int:interaction_id>/", pages.act, name="interaction-act"),
     path("inbox/<int:case_id>/replies/<int:reply_id>/", pages.reply, name="reply-do"),
+    path("inbox/<int:case_id>/presence/", teamwork_pages.presence_of, name="case-presence"),
+    path("inbox/<int:case_id>/replies/<int:reply_id>/decide/", teamwork_pages.decide, name="reply-decide"),
+    path("inbox/approvals/", teamwork_pages.waiting, name="approvals"),
+    path("settings/approval/", teamwork_pages.settings, name="settings-approval"),
     path("settings/deadlines/", deadline_pages.deadlines, name="settings-deadlines"),
     path("notices/preferences/calendar/", feed_pages.case_feed, name="case-feed"),
     path("settings/automation/", automation_pages.automation, name="settings-automation"),

@@ -51,8 +51,8 @@ class Program:
     def post(self, path: str, body: Any = None, *, status: int = 201, **headers: str) -> Any:
         return parsed(self.call("POST", path, body, **headers), status)
 
-    def put(self, path: str, *, status: int = 200) -> Any:
-        return parsed(self.call("PUT", path), status)
+    def put(self, path: str, body: Any = None, *, status: int = 200) -> Any:
+        return parsed(self.call("PUT", path, body), status)
 
     def patch(self, path: str, body: Any, *, status: int = 200) -> Any:
         return parsed(self.call("PATCH", path, body), status)
@@ -81,7 +81,7 @@ def parsed(response: HttpResponse, status: int) -> Any:
 def program(role: str = "owner", workspace: Workspace | None = None) -> Program:
     """A program with the token of a member with `role`, in a workspace of its own unless one is given."""
     number = next(_numbers)
-    user = User.objects.create_user(f"person{number}@example.org", None, name=f"Person {number}")
+    user = User.objects.create_user(f"program{number}@example.org", None, name=f"Person {number}")
     if workspace is None:
         membership = workspaces.found(
             owner=user,

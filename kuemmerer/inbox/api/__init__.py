@@ -11,6 +11,7 @@ from kuemmerer.inbox.api import (
     library,
     notes,
     replies,
+    teamwork,
     views,
 )
 
@@ -21,6 +22,7 @@ OPERATIONS = [
         views,
         notes,
         replies,
+        teamwork,
         interactions,
         library,
         deadlines,

@@ -56,6 +56,7 @@ class CaseAnswer(Answer):
     labels: list[LabelAnswer]
     opened_at: Moment
     last_at: Moment = Field(description="When the author last wrote.")
+    revision: int = Field(description="Goes up with each word of the author and each answer of ours.")
     unanswered_since: Moment | None
     due_at: Moment | None
     deadline_rule_id: int | None = Field(description="The rule behind `due_at`; null for the policy.")
@@ -85,6 +86,7 @@ class CaseAnswer(Answer):
             priority=case.priority,
             opened_at=case.opened_at,
             last_at=case.last_at,
+            revision=case.revision,
             unanswered_since=case.unanswered_since,
             due_at=case.due_at,
             deadline_rule_id=case.rule_id,
@@ -110,6 +112,8 @@ class ReplyAnswer(Answer):
     state: str = Field(description="pending, sending, delivered, rejected or unknown")
     needs_person: bool = Field(description="Whether it stands still until somebody decides.")
     problem: ReplyProblem | None
+    approval: str = Field(description="waiting, approved, returned, or empty where none is asked for")
+    remark: str = Field(description="Why it was returned.")
     close: bool
     written_at: Moment
     attempts: int
@@ -132,6 +136,8 @@ class ReplyAnswer(Answer):
             problem=ReplyProblem(code=reply.problem, detail=reply.problem_sentence)
             if reply.problem
             else None,
+            approval=reply.approval,
+            remark=reply.remark,
             close=reply.close_after,
             written_at=reply.written_at,
             attempts=reply.attempts,

@@ -22,6 +22,13 @@ class ReplyInput(Input):
         default=None, description="Which interaction of the case to answer; the newest if left out."
     )
     close: bool = Field(default=False, description="Whether to close the case when the answer has arrived.")
+    revision: int | None = Field(
+        default=None,
+        description=(
+            "The case's `revision` that the writer has read. If new words or another answer have come since, "
+            "the answer is refused (409, `case_changed`)."
+        ),
+    )
 
 
 class SendAgainInput(Input):
@@ -58,7 +65,8 @@ def write_reply(
 ) -> ReplyAnswer:
     """Answer a case
 
-    Exactly this text is sent, once, by the worker. `GET /replies/{reply_id}` tells when it has arrived.
+    Exactly this text is sent, once, by the worker; where somebody has to approve it, after that.
+    `GET /replies/{reply_id}` tells when it has arrived.
     """
     reply = replies.write(
         actor=request.actor,
@@ -67,6 +75,7 @@ def write_reply(
         interaction_id=data.interaction,
         close=data.close,
         key=idempotency_key or "",
+        revision=data.revision,
         now=clock.now(),
     )
     return ReplyAnswer.of(reply)

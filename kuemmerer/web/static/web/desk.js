@@ -12,6 +12,7 @@
  data-focus              in a swapped fragment: gets the focus if the old focus is gone
  data-scroll-end         a conversation that is shown where it goes on: at what is to be answered
  data-dismiss            removes the toast around it
+ data-presence           tells the server every two seconds that the case around it is open, and whether one types
  data-autosubmit         on a select or checkbox: a change sends its form
  body[data-text-…]       the sentences for errors, translated by the template
 */
@@ -293,7 +294,8 @@
   window.addEventListener("pageshow", freeAll);
   for (const name of ["htmx:afterRequest", "htmx:validation:halted"]) {
     body.addEventListener(name, (event) => {
-      const form = event.target.closest?.("form");
+      // The counter and the colleagues shown ask for themselves: a form that is being sent stays locked.
+      const form = event.target.matches?.("form, button") && event.target.closest("form");
       if (form) free(form);
     });
   }
@@ -305,9 +307,10 @@
   });
 
   /* htmx: errors are said, the focus stays, a lost login is noticed */
-  const offline = () => say(body.dataset.textOffline, "error");
+  const offline = (event) => event.target.matches?.("[data-presence]") || say(body.dataset.textOffline, "error");
   for (const name of ["htmx:sendError", "htmx:timeout"]) body.addEventListener(name, offline);
   body.addEventListener("htmx:responseError", (event) => {
+    if (event.target.matches?.("[data-presence]")) return;
     const status = event.detail.xhr.status;
     const texts = { 401: "textForbidden", 403: "textForbidden", 404: "textGone", 410: "textGone", 429: "textBusy" };
     say(body.dataset[texts[status] || "textError"], "error");
@@ -319,6 +322,29 @@
   body.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.elt.id === "case-rows") event.detail.parameters.shown = $$(".case-row", event.detail.elt).length;
   });
+
+  /* who else is here */
+  let typedAt = 0;
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "reply-text") typedAt = Date.now();
+  });
+  setInterval(() => {
+    const place = document.visibilityState === "visible" && $("[data-presence]");
+    if (place) htmx.trigger(place, "desk:presence");
+  }, 2000);
+  body.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.elt.matches("[data-presence]")) return;
+    event.detail.parameters.typing = Date.now() - typedAt < 5000 ? "1" : "";
+  });
+  window.addEventListener("pagehide", () => {
+    const place = $("[data-presence]");
+    if (!place) return;
+    const gone = new FormData();
+    gone.append("csrfmiddlewaretoken", $("[name=csrfmiddlewaretoken]", place.closest("form")).value);
+    gone.append("leave", "1");
+    navigator.sendBeacon(place.getAttribute("hx-post"), gone);
+  });
+
   let lost = null;
   body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.shouldSwap && !$("[data-entrance]") && /\sdata-entrance[\s>]/.test(event.detail.xhr.responseText)) {

@@ -1,0 +1,144 @@
+"""What a case went through, from the audit log: who did what, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import formats, timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from kuemmerer.accounts.models import Team, User, Workspace
+from kuemmerer.core.models import AuditRecord
+from kuemmerer.inbox.models import Case, Intent, Priority
+
+NEWEST = 100
+"""Of a case that went through more, the newest so many are shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One deed: `text` is a whole sentence with the name of who did it."""
+
+    id: int
+    at: datetime
+    icon: str
+    text: str
+
+
+class _Names:
+    """Whom and what the records mean: they hold ids and addresses, and who has left has neither any more."""
+
+    def __init__(self, workspace: Workspace, records: Sequence[AuditRecord]) -> None:
+        details = [record.details for record in records]
+        self._teams = Team.objects.filter(workspace=workspace).in_bulk(
+            {d["team"] for d in details if d.get("team")}
+        )
+        self._users = User.objects.in_bulk({d["user"] for d in details if d.get("user")})
+        addresses = {record.actor.partition(" ")[0] for record in records}
+        self._by_address = {u.email: str(u) for u in User.objects.filter(email__in=addresses)}
+
+    def actor(self, record: AuditRecord) -> str:
+        address, _space, token = record.actor.partition(" ")
+        name = self._by_address.get(address, record.actor)
+        return f"{name} {token}" if token and address in self._by_address else name
+
+    def user(self, details: Mapping[str, Any]) -> str:
+        found = self._users.get(details["user"])
+        return str(found) if found else _("somebody who has left")
+
+    def team(self, details: Mapping[str, Any]) -> str:
+        found = self._teams.get(details["team"])
+        return str(found) if found else _("a team that was deleted")
+
+
+def _assigned(who: str, d: Mapping[str, Any], names: _Names) -> str:
+    if not d.get("user"):
+        return _("%(who)s took the case from its owner") % {"who": who}
+    return _("%(who)s gave the case to %(whom)s") % {"who": who, "whom": names.user(d)}
+
+
+def _to_team(who: str, d: Mapping[str, Any], names: _Names) -> str:
+    if not d.get("team"):
+        return _("%(who)s took the case from its team") % {"who": who}
+    return _("%(who)s handed the case to the team %(team)s") % {"who": who, "team": names.team(d)}
+
+
+def _classified(who: str, d: Mapping[str, Any], names: _Names) -> str:
+    intent = dict(Intent.choices).get(d.get("intent", ""), _("no intent"))
+    priority = dict(Priority.choices).get(d.get("priority", Priority.NORMAL), "")
+    return _("%(who)s sorted the case: %(intent)s, priority %(priority)s") % {
+        "who": who,
+        "intent": intent,
+        "priority": priority,
+    }
+
+
+def _snoozed(who: str, d: Mapping[str, Any], names: _Names) -> str:
+    until = parse_datetime(d["until"])
+    said = formats.date_format(timezone.localtime(until), "SHORT_DATETIME_FORMAT") if until else d["until"]
+    return _("%(who)s snoozed the case until %(until)s") % {"who": who, "until": said}
+
+
+def _plain(sentence: Callable[[], str]) -> Callable[[str, Mapping[str, Any], _Names], str]:
+    return lambda who, d, names: sentence() % {**d, "who": who}
+
+
+_SENTENCES: dict[str, tuple[str, Callable[[str, Mapping[str, Any], _Names], str]]] = {
+    "assigned": ("user-check", _assigned),
+    "handed to team": ("users", _to_team),
+    "classified": ("tag", _classified),
+    "snoozed": ("alarm-clock", _snoozed),
+    "woken": ("alarm-clock", _plain(lambda: _("The snooze is over"))),
+    "closed": ("check", _plain(lambda: _("%(who)s closed the case"))),
+    "reopened": ("rotate-ccw", _plain(lambda: _("%(who)s reopened the case"))),
+    "labelled": ("tag", _plain(lambda: _("%(who)s put the label %(label)s on"))),
+    "unlabelled": ("tag", _plain(lambda: _("%(who)s took the label %(label)s off"))),
+    "withdrew reply": ("x", _plain(lambda: _("%(who)s withdrew an answer"))),
+    "sent again": ("send-horizontal", _plain(lambda: _("%(who)s sent an answer again"))),
+    "changed answer": ("pencil", _plain(lambda: _("%(who)s changed the answer"))),
+    "confirmed arrival": ("check-check", _plain(lambda: _("%(who)s saw that the answer has arrived"))),
+    "approved answer": ("check", _plain(lambda: _("%(who)s approved the answer"))),
+    "returned answer": ("rotate-ccw", _plain(lambda: _("%(who)s returned the answer: %(remark)s"))),
+}
+_SHOWN_OTHERWISE = {"replied", "noted"}
+"""What stands in the conversation itself."""
+
+
+def add_sentence(verb: str, *, icon: str, sentence: Callable[[], str]) -> None:
+    """Say what a verb of the audit log means on a case. `sentence` is called in the reader's language and is
+    filled with `who` and the record's details.
+    """
+    _SENTENCES[verb] = (icon, _plain(sentence))
+
+
+def events(case: Case) -> list[Event]:
+    """What people and sweeps did with a case, the oldest first; the newest 100 of them."""
+    records = list(
+        AuditRecord.objects.filter(
+            workspace_id=case.workspace_id, subject_type="case", subject_id=case.pk
+        ).order_by("-id")[:NEWEST]
+    )
+    shown = [record for record in reversed(records) if record.verb not in _SHOWN_OTHERWISE]
+    if not shown:
+        return []
+    names = _Names(case.workspace, shown)
+    return [_event(record, names) for record in shown]
+
+
+def _event(record: AuditRecord, names: _Names) -> Event:
+    icon, sentence = _SENTENCES.get(record.verb, ("circle", _unknown(record.verb)))
+    who = names.actor(record)
+    try:
+        text = sentence(who, record.details, names)
+    except KeyError:
+        # Of an erased person the details are gone; that it happened stays.
+        text = _("%(who)s: %(verb)s") % {"who": who, "verb": record.verb}
+    return Event(id=record.pk, at=record.at, icon=icon, text=text)
+
+
+def _unknown(verb: str) -> Callable[[str, Mapping[str, Any], _Names], str]:
+    return lambda who, d, names: _("%(who)s: %(verb)s") % {"who": who, "verb": verb}
