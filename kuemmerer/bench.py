@@ -29,6 +29,8 @@ BATCH = 500
 ASKED = 100
 """How often each page is asked for."""
 SIZES = (100_000, 1_000_000)
+DEFAULT_SIZES = {"sync": (100_000,), "deadlines": (10_000, 100_000)}
+"""Of deadlines it is the number of clocks that run."""
 
 
 def run(what: str, *, interactions: int | None, keep: bool, rules: int = 0) -> dict[str, Any]:
@@ -67,8 +69,9 @@ def _run(what: str, interactions: int | None, rules: int) -> dict[str, Any]:
         "sync": partial(_sync, rules=rules),
         "inbox": _inbox,
         "search": _search,
+        "deadlines": _deadlines,
     }
-    sizes = (interactions,) if interactions else SIZES[:1] if what == "sync" else SIZES
+    sizes = (interactions,) if interactions else DEFAULT_SIZES.get(what, SIZES)
     result = measures[what](actor, sizes)
     return {
         "benchmark": what,
@@ -182,6 +185,44 @@ def _search(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
                 }
             )
     return {"sizes": results, "growth": _growth(results)}
+
+
+def _deadlines(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Counting all running clocks anew after the calendar has changed, and one deadline alone."""
+    from kuemmerer import bench_data
+    from kuemmerer.accounts import workspaces
+    from kuemmerer.inbox import cases, deadlines
+    from kuemmerer.inbox.models import Case, DeadlinePolicy
+
+    history = bench_data.History(actor, bench_data.channels(actor, NOW), NOW)
+    bench_data.deadline_rules(actor, NOW)
+    results = []
+    for number, size in enumerate(sizes):
+        bench_data.running_clocks(history, size, NOW)
+        _analyze()
+        # Another closing time each round, so that every deadline changes.
+        actor.workspace.hours = {
+            str(day): [["09:00", "12:00"], ["13:00", f"{17 + number}:30"]] for day in range(5)
+        }
+        actor.workspace.save(update_fields=["hours"])
+        for tell in workspaces.hours_changed:
+            tell(actor.workspace)
+        start = time.perf_counter()
+        changed = cases.recount_deadlines(DeadlinePolicy.objects.get(workspace=actor.workspace))
+        seconds = time.perf_counter() - start
+        results.append({"running": size, "changed": changed, "recount_seconds": round(seconds, 2)})
+    book = deadlines.RuleBook(actor.workspace)
+    some = list(Case.objects.filter(unanswered_since__isnull=False).order_by("-pk")[:2000])
+    labels = deadlines.labels_of(some)
+    for case in some:
+        book.set_due(case, labels[case.pk])
+    times = [
+        _milliseconds(partial(book.set_due, case, labels[case.pk])) * 1000 for case in some for _ in range(5)
+    ]
+    return {
+        "sizes": results,
+        "due_at_us": {"median": round(statistics.median(times), 1), "p95": round(_p95(times), 1)},
+    }
 
 
 def _searches(actor: Actor, source: random.Random) -> dict[str, Any]:

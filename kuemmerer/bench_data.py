@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.core.rows import insert
-from kuemmerer.inbox import library
+from kuemmerer.inbox import library, promises
 from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions
 from kuemmerer.inbox.automation.rules import save as save_rule
@@ -197,6 +197,10 @@ class History:
         for channel in self._places:
             Channel.objects.filter(pk=channel.pk).update(seq=self._written)
 
+    def grow_by(self, count: int) -> None:
+        """Add so many interactions."""
+        self.grow_to(self._written + count)
+
     def cases_are_made(self) -> None:
         """Say so to the inbox, whose own work this history has done already."""
         for channel in self._places:
@@ -282,6 +286,43 @@ class History:
             "fresh": fresh,
         }
         return identity
+
+
+def deadline_rules(actor: Actor, now: datetime) -> None:
+    """Five rules with conditions of each kind, of which the last ones hold for few cases."""
+    label = Label.objects.get(workspace=actor.workspace, name="Bench")
+    some = list(Channel.objects.filter(workspace=actor.workspace).values_list("pk", flat=True)[:5])
+    rules = (
+        ("Labelled", promises.Conditions(labels=[label.pk]), promises.Given(promise="minutes", minutes=120)),
+        (
+            "Complaints",
+            promises.Conditions(intents=["complaint"]),
+            promises.Given(promise="minutes", minutes=240),
+        ),
+        ("Urgent", promises.Conditions(priorities=[4]), promises.Given(promise="minutes", minutes=60)),
+        ("Channels", promises.Conditions(channels=some), promises.Given(promise="next_day_end", minutes=0)),
+        ("Low", promises.Conditions(priorities=[1]), promises.Given(promise="day", minutes=0)),
+    )
+    for name, conditions, given in rules:
+        promises.save_rule(actor=actor, name=name, conditions=conditions, given=given, now=now)
+
+
+def running_clocks(history: History, count: int, now: datetime) -> None:
+    """Grow the history until so many cases are there, and let all of them wait, the oldest for two months."""
+    while Case.objects.count() < count:
+        history.grow_by(count // 2)
+    ids = list(Case.objects.order_by("pk").values_list("pk", flat=True)[:count])
+    span = timedelta(days=60) / count
+    rows = [
+        [*map(_raw, (now - span * (count - place), now - span * (count - place) + timedelta(days=1))), pk]
+        for place, pk in enumerate(ids)
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {Case._meta.db_table} "  # noqa: S608
+            "SET status = 'open', unanswered_since = %s, due_at = %s WHERE id = %s",
+            rows,
+        )
 
 
 def _touch(rows: Sequence[dict[str, Any]]) -> None:

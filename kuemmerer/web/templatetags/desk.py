@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
@@ -14,7 +15,7 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html, linebreaks, urlize
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, ngettext
 
@@ -129,6 +130,18 @@ def _case_row(
     row: CaseRow, now: datetime, language: str | None = None, zone: tzinfo | None = None
 ) -> SafeString:
     return render_to_string("web/_case_row.html", {"row": row, "now": now})
+
+
+_LINKED = re.compile(r"://|www\.|@|\.(?:com|edu|gov|int|mil|net|org)\b", re.IGNORECASE)
+"""What `urlize` can make a link of. It takes every text apart word by word, and few hold one of these."""
+
+
+@register.filter
+@lru_cache(maxsize=1024)
+def prose(text: str) -> SafeString:
+    """What somebody wrote, as paragraphs; addresses in it are links."""
+    escaped = urlize(text, nofollow=True, autoescape=True) if _LINKED.search(text) else escape(text)
+    return SafeString(linebreaks(escaped))
 
 
 @register.simple_tag
