@@ -152,7 +152,8 @@ def _with_days(entries: list[Entry], actor: Actor) -> list[Entry]:
 def earlier_cases(case: Case) -> list[Case]:
     """The other cases of the same person, on all channels, newest first."""
     return list(
-        Case.objects.filter(author__in=contacts.same_person(case.author_id))
+        Case.objects.select_related("channel")
+        .filter(author__in=contacts.same_person(case.author_id))
         .exclude(pk=case.pk)
         .order_by("-last_at")[:8]
     )

@@ -273,7 +273,6 @@ def _case_context(
         else [],
         "suggested": cache(lambda: _suggested(actor, case)),
         "rule_troubles": cache(lambda: on_case.troubles(case)),
-        "earlier_cases": conversation.earlier_cases(case),
         "can_reply": connector.can.reply and actor.can("inbox.reply"),
         "can_work": actor.can("inbox.work"),
         "can_note": actor.can("inbox.note"),
@@ -349,6 +348,14 @@ def show(request: WorkspaceRequest, case_id: int, *, seen: str | None = None, **
 @page("inbox.view")
 def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     return show(request, case_id)
+
+
+@page("inbox.view")
+def earlier(request: WorkspaceRequest, case_id: int) -> HttpResponse:
+    """The other cases of the same person, for the side of a case, which does not wait for them."""
+    found = cases.get(actor=request.actor, case_id=case_id)
+    context = {"case": found, "earlier_cases": conversation.earlier_cases(found), "now": clock.now()}
+    return render(request, "inbox/_earlier.html", context)
 
 
 @page("inbox.view")

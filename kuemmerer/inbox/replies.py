@@ -37,7 +37,6 @@ def newest_words(case: Case) -> Interaction | None:
     """What an answer to this case refers to by default: the newest words that still exist."""
     return (
         Interaction.objects.select_related("author", "thread")
-        .defer("raw")
         .filter(case_interaction__case=case, deleted_at=None)
         .order_by("-created_at", "-id")
         .first()

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError, Invalid
-from kuemmerer.inbox import approvals, cases, pages, presence, query_string
+from kuemmerer.inbox import approvals, cases, pages, presence, query_string, replies
 from kuemmerer.inbox.models import Label
 from kuemmerer.web.forms import DeskForm
 from kuemmerer.web.page import WorkspaceRequest, page
@@ -42,6 +42,7 @@ def presence_of(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 def decide(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpResponse:
     """Approve an answer that waits, or return it: `do` is approve or return."""
     found = cases.get(actor=request.actor, case_id=case_id)
+    replies.get(actor=request.actor, reply_id=reply_id)
     data, now = request.POST, clock.now()
     if data.get("do") == "approve":
         approvals.approve(

@@ -10,6 +10,7 @@ urlpatterns = [
     path("inbox/views/save/", view_pages.save, name="saved-view-save"),
     path("inbox/views/<int:view_id>/delete/", view_pages.delete, name="saved-view-delete"),
     path("inbox/<int:case_id>/", pages.case, name="case"),
+    path("inbox/<int:case_id>/earlier/", pages.earlier, name="case-earlier"),
     path("inbox/of/<int:interaction_id>/", pages.case_of, name="case-of"),
     path("inbox/<int:case_id>/thread/", pages.thread, name="case-thread"),
     path("inbox/<int:case_id>/count/", pages.count, name="case-count"),
