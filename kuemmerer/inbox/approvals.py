@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -123,23 +122,17 @@ def tell_approvers(actor: Actor, reply: Reply, now: datetime) -> None:
         )
 
 
-def waiting(*, actor: Actor) -> Sequence[Reply]:
-    """The answers that wait for approval, the oldest first, at most 200. Raises Forbidden."""
+def waiting(*, actor: Actor, by_others: bool = False) -> Sequence[Reply]:
+    """The answers that wait for approval, the oldest first, at most 200; all, or only those of others.
+
+    Raises Forbidden.
+    """
     actor.need("inbox.view")
-    return list(_waiting(actor).select_related("case__author", "case__channel", "author")[:MOST])
-
-
-def waiting_count(actor: Actor) -> int:
-    """How many answers wait for this person's approval, up to 200."""
-    if not actor.can("inbox.approve"):
-        return 0
-    return _waiting(actor).exclude(author=actor.user)[:MOST].count()
-
-
-def _waiting(actor: Actor) -> QuerySet[Reply]:
-    return Reply.objects.filter(workspace=actor.workspace, approval=Approval.WAITING).order_by(
-        "written_at", "pk"
-    )
+    found = Reply.objects.filter(workspace=actor.workspace, approval=Approval.WAITING)
+    if by_others:
+        found = found.exclude(author=actor.user)
+    found = found.select_related("case__author", "author").order_by("written_at", "pk")
+    return list(found[:MOST])
 
 
 # --- deciding

@@ -11,9 +11,8 @@ class InboxConfig(AppConfig):
         from kuemmerer.channels import privacy
         from kuemmerer.inbox import cases, day, pages, summary
         from kuemmerer.inbox.own_data import InboxData
-        from kuemmerer.notify import digest
+        from kuemmerer.notify import digest, kinds
         from kuemmerer.web import day as day_page
-        from kuemmerer.notify import kinds
         from kuemmerer.web import settings_tabs, shell
 
         shell.add_entry(

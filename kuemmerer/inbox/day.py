@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from kuemmerer.accounts.access import Actor
+from kuemmerer.inbox import approvals as approval
 from kuemmerer.inbox import lists, pages
 from kuemmerer.inbox.models import NEGATIVE, Case, Intent, Status
 from kuemmerer.web.day import Part, Shown, Suggestion
@@ -80,6 +81,25 @@ def due(request: WorkspaceRequest, now: datetime) -> Shown | None:
     )
 
 
+def approvals(request: WorkspaceRequest, now: datetime) -> Shown | None:
+    """Answers of others that this person may approve, the oldest first."""
+    found = approval.waiting(actor=request.actor, by_others=True)
+    if not found:
+        return None
+    slug, number = request.actor.workspace.slug, len(found)
+    count = str(number) if number < approval.MOST else f"{approval.MOST - 1}+"
+    summary = ngettext("%(count)s answer to approve", "%(count)s answers to approve", number)
+    return Shown(
+        template="inbox/_day_waiting.html",
+        context={"waiting": found[:SHOWN]},
+        title=_("Waiting for your approval"),
+        count=count,
+        more_url=reverse("approvals", args=[slug]) if number > SHOWN else "",
+        summary=summary % {"count": count},
+        start=reverse("case", args=[slug, found[0].case_id]),
+    )
+
+
 def mine(request: WorkspaceRequest, now: datetime) -> Shown | None:
     """One's own cases that are due later."""
     until = lists.end_of_day(request.actor, now)
@@ -115,5 +135,6 @@ _part_of_inbox = partial(Part, permission="inbox.view")
 PARTS = (
     _part_of_inbox(key="complaints", order=10, show=complaints),
     _part_of_inbox(key="due", order=20, show=due),
+    Part(key="approvals", order=30, permission="inbox.approve", show=approvals),
     _part_of_inbox(key="mine", order=40, show=mine),
 )

@@ -296,7 +296,9 @@ def test_who_can_approve_is_told_and_finds_it_in_the_list(desk: Desk) -> None:
     told = Notice.objects.get(kind="approval_wanted")
     assert told.user == desk.actor.user
     assert told.path.endswith(f"/inbox/{case.pk}/")
-    assert approvals.waiting_count(desk.actor) == 1
+    assert list(approvals.waiting(actor=desk.actor, by_others=True)) == [reply]
+    today = reverse("today", args=[desk.actor.workspace.slug])
+    assert "Waiting for your approval" in browser(desk.actor).get(today).text
     page = browser(desk.actor).get(reverse("approvals", args=[desk.actor.workspace.slug])).text
     assert f"/inbox/{case.pk}/#reply-{reply.pk}" in page
     client = browser(desk.actor)
@@ -305,7 +307,8 @@ def test_who_can_approve_is_told_and_finds_it_in_the_list(desk: Desk) -> None:
     answer = client.post(decide, {"do": "approve", "text": reply.text, "revision": revision}, headers=HTMX)
     assert answer.status_code == 200
     assert fresh(reply).approval == Approval.APPROVED
-    assert approvals.waiting_count(desk.actor) == 0
+    assert not approvals.waiting(actor=desk.actor)
+    assert "Waiting for your approval" not in browser(desk.actor).get(today).text
 
 
 def test_the_settings_page_keeps_whose_answers_wait(desk: Desk) -> None:
