@@ -37,7 +37,8 @@ class _Names:
         self._teams = Team.objects.filter(workspace=workspace).in_bulk(
             {d["team"] for d in details if d.get("team")}
         )
-        self._users = User.objects.in_bulk({d["user"] for d in details if d.get("user")})
+        people = {person for d in details for key in ("user", "assigned") if (person := d.get(key))}
+        self._users = User.objects.in_bulk(people)
         addresses = {record.actor.partition(" ")[0] for record in records}
         self._by_address = {u.email: str(u) for u in User.objects.filter(email__in=addresses)}
 
@@ -46,8 +47,8 @@ class _Names:
         name = self._by_address.get(address, record.actor)
         return f"{name} {token}" if token and address in self._by_address else name
 
-    def user(self, details: Mapping[str, Any]) -> str:
-        found = self._users.get(details["user"])
+    def user(self, user_id: int) -> str:
+        found = self._users.get(user_id)
         return str(found) if found else _("somebody who has left")
 
     def team(self, details: Mapping[str, Any]) -> str:
@@ -58,7 +59,7 @@ class _Names:
 def _assigned(who: str, d: Mapping[str, Any], names: _Names) -> str:
     if not d.get("user"):
         return _("%(who)s took the case from its owner") % {"who": who}
-    return _("%(who)s gave the case to %(whom)s") % {"who": who, "whom": names.user(d)}
+    return _("%(who)s gave the case to %(whom)s") % {"who": who, "whom": names.user(d["user"])}
 
 
 def _to_team(who: str, d: Mapping[str, Any], names: _Names) -> str:
@@ -69,11 +70,10 @@ def _to_team(who: str, d: Mapping[str, Any], names: _Names) -> str:
 
 def _classified(who: str, d: Mapping[str, Any], names: _Names) -> str:
     intent = dict(Intent.choices).get(d.get("intent", ""), _("no intent"))
-    priority = dict(Priority.choices).get(d.get("priority", Priority.NORMAL), "")
     return _("%(who)s sorted the case: %(intent)s, priority %(priority)s") % {
         "who": who,
         "intent": intent,
-        "priority": priority,
+        "priority": _priority(d),
     }
 
 
@@ -81,6 +81,23 @@ def _snoozed(who: str, d: Mapping[str, Any], names: _Names) -> str:
     until = parse_datetime(d["until"])
     said = formats.date_format(timezone.localtime(until), "SHORT_DATETIME_FORMAT") if until else d["until"]
     return _("%(who)s snoozed the case until %(until)s") % {"who": who, "until": said}
+
+
+def _rule(who: str, d: Mapping[str, Any], names: _Names) -> str:
+    done = [
+        *(_("label %(label)s") % {"label": label} for label in d.get("labels", ())),
+        *([_("given to %(whom)s") % {"whom": names.user(d["assigned"])}] if d.get("assigned") else ()),
+        *([_("priority %(priority)s") % {"priority": _priority(d)}] if d.get("priority") else ()),
+        *([_("suggested “%(name)s”") % {"name": d["suggested"]}] if d.get("suggested") else ()),
+        *([_("hidden as spam")] if d.get("spam") else ()),
+        *([_("closed")] if d.get("closed") else ()),
+    ]
+    told = ", ".join(done) or _("nothing to do")
+    return _("Rule “%(rule)s”: %(done)s") % {"rule": d["rule"], "done": told}
+
+
+def _priority(d: Mapping[str, Any]) -> str:
+    return str(dict(Priority.choices).get(d.get("priority", Priority.NORMAL), ""))
 
 
 def _plain(sentence: Callable[[], str]) -> Callable[[str, Mapping[str, Any], _Names], str]:
@@ -101,18 +118,13 @@ _SENTENCES: dict[str, tuple[str, Callable[[str, Mapping[str, Any], _Names], str]
     "sent again": ("send-horizontal", _plain(lambda: _("%(who)s sent an answer again"))),
     "changed answer": ("pencil", _plain(lambda: _("%(who)s changed the answer"))),
     "confirmed arrival": ("check-check", _plain(lambda: _("%(who)s saw that the answer has arrived"))),
+    "ran rule": ("zap", _rule),
+    "could not hide": ("circle-alert", _plain(lambda: _("A message could not be hidden at the network"))),
     "approved answer": ("check", _plain(lambda: _("%(who)s approved the answer"))),
     "returned answer": ("rotate-ccw", _plain(lambda: _("%(who)s returned the answer: %(remark)s"))),
 }
 _SHOWN_OTHERWISE = {"replied", "noted"}
 """What stands in the conversation itself."""
-
-
-def add_sentence(verb: str, *, icon: str, sentence: Callable[[], str]) -> None:
-    """Say what a verb of the audit log means on a case. `sentence` is called in the reader's language and is
-    filled with `who` and the record's details.
-    """
-    _SENTENCES[verb] = (icon, _plain(sentence))
 
 
 def events(case: Case) -> list[Event]:

@@ -16,7 +16,20 @@ from kuemmerer.api.tests.client import program
 from kuemmerer.channels.delivery import State
 from kuemmerer.core.errors import Conflict, Forbidden, Invalid, NotFound
 from kuemmerer.core.models import AuditRecord
-from kuemmerer.inbox import approvals, cases, conversation, library, notes, presence, replies, sweeps, timeline
+from kuemmerer.inbox import (
+    approvals,
+    cases,
+    conversation,
+    library,
+    notes,
+    presence,
+    replies,
+    sweeps,
+    timeline,
+)
+from kuemmerer.inbox.automation import rules
+from kuemmerer.inbox.automation.actions import Actions
+from kuemmerer.inbox.automation.conditions import Conditions
 from kuemmerer.inbox.models import Approval, Case, Presence, Reply
 from kuemmerer.notify.models import Notice
 from tests.factories import Clock, Desk, actor, close, fresh
@@ -356,6 +369,20 @@ def test_the_timeline_says_who_did_what_in_order(desk: Desk, time: Clock) -> Non
     assert kinds.index("event") > kinds.index("theirs")
     page = browser(me).get(reverse("case", args=[me.workspace.slug, case.pk])).text
     assert "put the label Eilig on" in page
+
+
+def test_what_a_rule_did_stands_in_the_timeline(desk: Desk) -> None:
+    label = library.save_label(actor=desk.actor, name="Eilig", color=1, now=desk.now())
+    rules.save(
+        actor=desk.actor,
+        name="Offen?",
+        conditions=Conditions(words=["offen"]),
+        actions=Actions(labels=[label.pk], assign=desk.actor.user.pk, close=True),
+        now=desk.now(),
+    )
+    _, case = desk.asked()
+    (event,) = timeline.events(case)
+    assert event.text == f"Rule “Offen?”: label Eilig, given to {desk.actor.user}, closed"
 
 
 def test_the_timeline_outlives_those_who_left_and_what_was_erased(desk: Desk) -> None:
