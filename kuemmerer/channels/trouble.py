@@ -9,10 +9,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Channel
 from kuemmerer.jobs.sweeps import each
 from kuemmerer.notify import notices
+from kuemmerer.notify.notices import Line
 
 SETTLES_IN = timedelta(minutes=10)
 """After a standstill of the whole desk all channels are silent until their first sync: nobody is told of
@@ -34,6 +37,21 @@ def tell_due(now: datetime, *, silent: Q) -> int:
     known = connected.filter(silent | lost, trouble_told_at=None)
     due = known.filter(lost | Q(trouble_since__lte=now - SETTLES_IN))
     return each(lambda pk: _tell(pk, now), list(due.values_list("pk", flat=True)))
+
+
+def lines(actor: Actor, now: datetime) -> list[Line]:
+    """What the day's summary says of channels: how many are in trouble that people were told of."""
+    if not actor.can("channels.manage"):
+        return []
+    troubled = Channel.objects.filter(
+        workspace=actor.workspace, trouble_told_at__isnull=False, credential__isnull=False
+    )
+    number = troubled.exclude(state=Channel.State.PAUSED).count()
+    if not number:
+        return []
+    text = ngettext("%(count)d channel in trouble", "%(count)d channels in trouble", number)
+    path = reverse("channels", args=[actor.workspace.slug])
+    return [Line(text=text % {"count": number}, path=path)]
 
 
 @transaction.atomic

@@ -104,7 +104,7 @@ def calendar(actor: Actor, cases: Sequence[Case]) -> bytes:
     made.add("version", "2.0")
     made.add("x-wr-calname", _title(actor))
     made.add("refresh-interval", FRESH_FOR, parameters={"value": "DURATION"})
-    made.add("x-published-ttl", FRESH_FOR)
+    made.add("x-published-ttl", icalendar.vDuration(FRESH_FOR))
     host = urlsplit(settings.BASE_URL).hostname
     for case in cases:
         event = icalendar.Event()

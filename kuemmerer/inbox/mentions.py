@@ -28,6 +28,11 @@ class Candidate:
     user: User
     handle: str
 
+    @property
+    def names(self) -> str:
+        """The words by which somebody looks for them."""
+        return f"{self.user} {_mailbox(self.user)}"
+
 
 class Names:
     """How the members of a workspace are mentioned. A name that fits several people mentions nobody."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
+from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Role
-from kuemmerer.channels import connections, sweeps
+from kuemmerer.channels import connections, sweeps, trouble
 from kuemmerer.channels.models import Channel
 from kuemmerer.notify.models import Notice
 from tests.factories import Clock, Desk
@@ -89,6 +91,21 @@ def test_a_desk_that_stood_still_over_night_tells_of_nothing(desk: Desk, time: C
     assert told(desk) == 0
     time.forward(minutes=20)
     assert told(desk) == 0
+
+
+def test_the_day_s_summary_says_how_many_are_in_trouble(desk: Desk, time: Clock) -> None:
+    def said(who: Actor) -> list[str]:
+        with translation.override("en"):
+            return [line.text for line in trouble.lines(who, time.now)]
+
+    desk.village.new_token()
+    desk.fetch()
+    assert said(desk.actor) == []
+    told(desk)
+    assert said(desk.actor) == ["1 channel in trouble"]
+    assert said(desk.member(Role.AGENT)) == []
+    connections.pause(actor=desk.actor, channel_id=desk.channel.pk, paused=True, now=time.now)
+    assert said(desk.actor) == []
 
 
 def test_a_paused_channel_is_in_no_trouble_and_not_well(desk: Desk, time: Clock) -> None:

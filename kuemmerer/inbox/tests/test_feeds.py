@@ -47,6 +47,7 @@ def test_a_calendar_shows_each_open_case_when_it_is_due(desk: Desk, time: Clock)
     calendar = icalendar.Calendar.from_ical(answer.content)
     assert str(calendar["X-WR-CALNAME"]) == f"{desk.actor.workspace.name}: was fällig ist"
     assert calendar["REFRESH-INTERVAL"].dt == timedelta(minutes=15)
+    assert b"X-PUBLISHED-TTL:PT15M\r\n" in answer.content
     (event,) = calendar.walk("VEVENT")
     assert event.decoded("DTSTART") == fresh(first).due_at
     assert event["TRANSP"] == "TRANSPARENT"
