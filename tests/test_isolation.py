@@ -250,6 +250,7 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "channel-retention": [{"days": "1", "raw_days": "1", "sure": "yes"}],
         "settings-privacy-statistics": [{"on": "no"}],
         "settings-member-role": [{"role": "guest"}, {"role": "owner"}],
+        "texts-import": [{"existing": "skip"}],
         "texts": [
             {"what": "delete-label", "id": forms["label"]},
             {"what": "label", "id": forms["label"], "name": "x", "color": 1},

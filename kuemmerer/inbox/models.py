@@ -403,16 +403,25 @@ class CaseFeed(models.Model):
 
 
 class SavedReply(models.Model):
-    """A reusable text with variables such as {first_name}."""
+    """A reusable text with variables such as {first_name}, in one language.
+
+    Texts of one name say the same in several languages; an empty language stands for any.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="saved_replies")
     name = models.CharField(_("name"), max_length=80)
     language = models.CharField(_("language"), max_length=5, blank=True, default="")
     text = models.TextField(_("text"))
+    used = models.PositiveIntegerField(default=0, help_text="answers that were written with it")
+    last_used_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_saved_reply_per_name")]
-        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name", "language"], name="one_saved_reply_per_language"
+            )
+        ]
+        ordering = ["name", "language"]
         verbose_name_plural = "saved replies"
 
     def __str__(self) -> str:

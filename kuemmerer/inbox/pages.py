@@ -37,22 +37,13 @@ from kuemmerer.inbox import (
     view_pages,
 )
 from kuemmerer.inbox.automation import on_case
-from kuemmerer.inbox.models import NEGATIVE, Case, CaseLabel, Intent, Label, Priority, SavedReply, Status
+from kuemmerer.inbox.models import NEGATIVE, Case, CaseLabel, Intent, Label, Priority, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.web.page import WorkspaceRequest, page
 from kuemmerer.web.shell import Banner, add_banners
 from kuemmerer.web.templatetags.desk import CaseRow
 
 TONES = ("", "info", "success", "warning", "danger", "violet", "outline")
-COLORS = (
-    gettext_lazy("grey"),
-    gettext_lazy("blue"),
-    gettext_lazy("green"),
-    gettext_lazy("amber"),
-    gettext_lazy("red"),
-    gettext_lazy("violet"),
-    gettext_lazy("white"),
-)
 SOON = timedelta(hours=2)
 COMPLAINTS = 100
 """So many overdue complaints are counted."""
@@ -265,13 +256,7 @@ def _case_context(
         "members": [member.user for member in members],
         "names": mentions.Names(members),
         "all_labels": names.labels.values(),
-        "saved": [
-            {"name": saved.name, "text": library.filled_in(actor=actor, saved=saved, case=case)}
-            for saved in SavedReply.objects.filter(workspace=actor.workspace)
-        ]
-        if actor.can("inbox.reply")
-        else [],
-        "suggested": cache(lambda: _suggested(actor, case)),
+        "saved": cache(lambda: _offers(actor, case)),
         "rule_troubles": cache(lambda: on_case.troubles(case)),
         "can_reply": connector.can.reply and actor.can("inbox.reply"),
         "can_work": actor.can("inbox.work"),
@@ -292,11 +277,10 @@ def _case_context(
     }
 
 
-def _suggested(actor: Actor, case: Case) -> dict[str, str] | None:
-    saved = on_case.suggestion(case) if actor.can("inbox.reply") else None
-    if saved is None:
-        return None
-    return {"name": saved.name, "text": library.filled_in(actor=actor, saved=saved, case=case)}
+def _offers(actor: Actor, case: Case) -> list[library.Offer]:
+    if not actor.can("inbox.reply"):
+        return []
+    return library.offers(actor=actor, case=case, suggestion=on_case.suggestion(case))
 
 
 def _face(case: Case, labels_on: Iterable[int]) -> str:
@@ -409,6 +393,7 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     text = request.POST.get("text", "")
     kind = request.POST.get("kind", "reply")
     now = clock.now()
+    saved_ids = [pk for pk in map(query_string.number, request.POST.getlist("saved")) if pk]
     try:
         if kind == "note":
             notes.add(actor=request.actor, case_id=case_id, text=text, now=now)
@@ -420,6 +405,7 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
                 close=request.POST.get("then") == "close",
                 key=request.POST.get("key", ""),
                 revision=query_string.number(request.POST.get("revision", "")),
+                saved_ids=saved_ids,
                 now=now,
             )
     except DeskError as error:
@@ -431,6 +417,7 @@ def write(request: WorkspaceRequest, case_id: int) -> HttpResponse:
             case_id,
             draft=text,
             draft_kind=kind,
+            draft_saved=saved_ids,
             composer_error=str(error),
             counter=_counter(found.channel, text),
             seen=request.POST.get("seen", "") if error.code == "case_changed" else None,
@@ -533,57 +520,6 @@ def reply(request: WorkspaceRequest, case_id: int, reply_id: int) -> HttpRespons
     else:
         raise Invalid(_("This is not possible here."))
     return after(request, case_id)
-
-
-# --- labels and saved replies
-
-
-def _library(request: WorkspaceRequest, **extra: Any) -> HttpResponse:
-    workspace = request.actor.workspace
-    context = {
-        "all_labels": [
-            {"id": found.pk, "name": found.name, "color": found.color, "tone": TONES[found.color]}
-            for found in Label.objects.filter(workspace=workspace)
-        ],
-        "colors": list(enumerate(COLORS)),
-        "saved": SavedReply.objects.filter(workspace=workspace),
-        "variables": library.VARIABLES.items(),
-        **extra,
-    }
-    return render(request, "inbox/library.html", context)
-
-
-@page("inbox.configure", methods=("GET", "HEAD", "POST"))
-def texts(request: WorkspaceRequest) -> HttpResponse:
-    """The team's labels and saved replies."""
-    if request.method != "POST":
-        return _library(request)
-    form, now = request.POST, clock.now()
-    number = query_string.number(form.get("id", ""))
-    color = query_string.number(form.get("color", "")) or 0
-    try:
-        match form.get("what", ""):
-            case "label":
-                library.save_label(
-                    actor=request.actor, name=form.get("name", ""), color=color, label_id=number, now=now
-                )
-            case "delete-label":
-                library.delete_label(actor=request.actor, label_id=number or 0, now=now)
-            case "reply":
-                library.save_reply(
-                    actor=request.actor,
-                    name=form.get("name", ""),
-                    text=form.get("text", ""),
-                    language=form.get("language", ""),
-                    reply_id=number,
-                    now=now,
-                )
-            case "delete-reply":
-                library.delete_reply(actor=request.actor, reply_id=number or 0, now=now)
-    except DeskError as error:
-        return _library(request, error=str(error), typed=form)
-    messages.success(request, _("Saved."))
-    return redirect("texts", request.actor.workspace.slug)
 
 
 def open_count(actor: Actor, now: datetime) -> str:

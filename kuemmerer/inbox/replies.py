@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
-from kuemmerer.inbox import approvals, cases, search
+from kuemmerer.inbox import approvals, cases, library, search
 from kuemmerer.inbox.models import Approval, Case, Reply, ReplyKey
 from kuemmerer.jobs import sweeps
 from kuemmerer.networks.base import Connector, Draft
@@ -54,9 +55,11 @@ def write(
     close: bool = False,
     key: str = "",
     revision: int | None = None,
+    saved_ids: Collection[int] = (),
 ) -> Reply:
     """Answer a case; the reply is sent as soon as the transaction is committed, or when it is approved.
 
+    `saved_ids` are the saved replies that it was written with; their use is counted.
     `key` (any text) makes the call repeatable: the same key twice on one case is one reply, whatever became
     of it meanwhile. `revision` is that of the case which the writer has read.
     Raises Invalid (empty, too long), Conflict (channel cannot answer; `key` was used for something else, or
@@ -101,6 +104,7 @@ def write(
     if key:
         ReplyKey.objects.create(case=case, key=key, content=content, reply=reply)
     case.revision += 1
+    library.count_use(case=case, saved_ids=saved_ids, now=now)
     if case.assignee_id is None:
         cases.give(case, actor.user.pk, by=actor.user, now=now)
     case.save(update_fields=["revision"])

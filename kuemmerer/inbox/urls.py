@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from kuemmerer.inbox import automation_pages, deadline_pages, feed_pages, pages, teamwork_pages, view_pages
+from kuemmerer.inbox import (
+    automation_pages,
+    deadline_pages,
+    feed_pages,
+    library_pages,
+    pages,
+    teamwork_pages,
+    view_pages,
+)
 
 urlpatterns = [
     path("inbox/", pages.inbox, name="inbox"),
@@ -32,7 +40,9 @@ urlpatterns = [
     path("settings/automation/", automation_pages.automation, name="settings-automation"),
     path("settings/automation/new/", automation_pages.new_rule, name="automation-rule-new"),
     path("settings/automation/<int:rule_id>/", automation_pages.rule, name="automation-rule"),
-    path("texts/", pages.texts, name="texts"),
+    path("texts/", library_pages.texts, name="texts"),
+    path("texts/import/", library_pages.import_replies, name="texts-import"),
+    path("texts/export/", library_pages.export_replies, name="texts-export"),
 ]
 outside = [
     path("feeds/<str:secret>/due.ics", feed_pages.calendar, name="case-feed-calendar"),

@@ -6,12 +6,13 @@ from ninja import Query
 from pydantic import Field
 
 from kuemmerer.api import paging
-from kuemmerer.api.fields import Answer, Input, PageInput, PageOf
+from kuemmerer.api.fields import Answer, Input, Moment, PageInput, PageOf
 from kuemmerer.api.operations import ApiRequest, Operations
 from kuemmerer.core import clock
 from kuemmerer.core.errors import NotFound
-from kuemmerer.inbox import cases, library
+from kuemmerer.inbox import cases, library, reply_files
 from kuemmerer.inbox.api.answers import LabelAnswer
+from kuemmerer.inbox.automation import on_case
 from kuemmerer.inbox.models import Label, SavedReply
 
 operations = Operations("Inbox")
@@ -74,16 +75,27 @@ class SavedReplyAnswer(Answer):
     name: str
     language: str
     text: str
+    used: int = Field(description="How many answers were written with it.")
+    last_used_at: Moment | None
 
     @classmethod
     def of(cls, saved: SavedReply) -> SavedReplyAnswer:
-        return cls(id=saved.pk, name=saved.name, language=saved.language, text=saved.text)
+        return cls(
+            id=saved.pk,
+            name=saved.name,
+            language=saved.language,
+            text=saved.text,
+            used=saved.used,
+            last_used_at=saved.last_used_at,
+        )
 
 
 class SavedReplyInput(Input):
     name: str
     text: str = Field(description="May hold the variables {first_name}, {name}, {company} and {agent}.")
-    language: str = ""
+    language: str = Field(
+        default="", description="A code such as “de”; empty for any. A name may have one text a language."
+    )
 
 
 class SavedReplyChange(Input):
@@ -94,6 +106,31 @@ class SavedReplyChange(Input):
 
 class TextAnswer(Answer):
     text: str
+
+
+class OfferAnswer(Answer):
+    id: int
+    name: str
+    language: str
+    text: str = Field(description="Its variables are filled in.")
+    suggested: bool = Field(description="Whether an automation rule suggests it for the newest words.")
+
+
+class SavedRepliesFileInput(Input):
+    content: str = Field(description="The text of a CSV or JSON file with name, language and text.")
+    existing: str = Field(
+        default="skip", description="update or skip those of the same name and language that are there."
+    )
+
+
+class ImportedAnswer(Answer):
+    added: int
+    changed: int
+    left: int = Field(description="Were there already and stay as they are.")
+
+
+class FileAnswer(Answer):
+    content: str
 
 
 @operations.get("/saved-replies", "inbox.view", PageOf[SavedReplyAnswer])
@@ -116,7 +153,8 @@ def change_saved_reply(request: ApiRequest, saved_reply_id: int, data: SavedRepl
     present = SavedReply.objects.filter(workspace=request.actor.workspace, pk=saved_reply_id).first()
     if present is None:
         raise NotFound
-    fields = SavedReplyAnswer.of(present).model_dump(exclude={"id"}) | data.model_dump(exclude_none=True)
+    kept = SavedReplyAnswer.of(present).model_dump(include={"name", "text", "language"})
+    fields = kept | data.model_dump(exclude_none=True)
     saved = library.save_reply(actor=request.actor, reply_id=saved_reply_id, now=clock.now(), **fields)
     return SavedReplyAnswer.of(saved)
 
@@ -125,6 +163,36 @@ def change_saved_reply(request: ApiRequest, saved_reply_id: int, data: SavedRepl
 def delete_saved_reply(request: ApiRequest, saved_reply_id: int) -> None:
     """Delete a saved reply"""
     library.delete_reply(actor=request.actor, reply_id=saved_reply_id, now=clock.now())
+
+
+@operations.post("/saved-replies/import", "inbox.configure", ImportedAnswer)
+def import_saved_replies(request: ApiRequest, data: SavedRepliesFileInput) -> ImportedAnswer:
+    """Import saved replies from CSV or JSON, all or none
+
+    If anything is wrong nothing is imported, and `problems` of the error names each wrong line (of JSON: each
+    wrong entry).
+    """
+    done = reply_files.take_in(
+        actor=request.actor, content=data.content.encode(), existing=data.existing, now=clock.now()
+    )
+    return ImportedAnswer(added=done.added, changed=done.changed, left=done.left)
+
+
+@operations.get("/saved-replies/export", "inbox.configure", FileAnswer)
+def export_saved_replies(request: ApiRequest) -> FileAnswer:
+    """Get all saved replies as CSV, which can be imported again"""
+    return FileAnswer(content=reply_files.written(request.actor))
+
+
+@operations.get("/cases/{int:case_id}/saved-replies", "inbox.reply", PageOf[OfferAnswer])
+def list_saved_replies_for_case(request: ApiRequest, case_id: int) -> PageOf[OfferAnswer]:
+    """List the saved replies for a case, one for each name, in the language that fits
+
+    What a rule suggests comes first, then what is used most.
+    """
+    case = cases.get(actor=request.actor, case_id=case_id)
+    found = library.offers(actor=request.actor, case=case, suggestion=on_case.suggestion(case))
+    return PageOf(items=[OfferAnswer(**vars(offer)) for offer in found], next=None)
 
 
 @operations.get("/cases/{int:case_id}/saved-replies/{int:saved_reply_id}", "inbox.reply", TextAnswer)

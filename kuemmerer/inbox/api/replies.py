@@ -29,6 +29,9 @@ class ReplyInput(Input):
             "the answer is refused (409, `case_changed`)."
         ),
     )
+    saved_replies: list[Id] = Field(
+        default=[], description="The saved replies that it was written with; counted as used."
+    )
 
 
 class SendAgainInput(Input):
@@ -74,6 +77,7 @@ def write_reply(
         text=data.text,
         interaction_id=data.interaction,
         close=data.close,
+        saved_ids=data.saved_replies,
         key=idempotency_key or "",
         revision=data.revision,
         now=clock.now(),

@@ -36,7 +36,7 @@ class Words:
     def conditions(self, wanted: Conditions) -> list[Fact]:
         """What has to hold; empty for a rule that holds for everything."""
         said = [
-            (_("Text"), ", ".join(f"“{text}”" for text in wanted.words)),
+            (_("Text"), ", ".join(_("“%(text)s”") % {"text": text} for text in wanted.words)),
             (_("Channels"), _named(wanted.channels, self._channel_names)),
             (_("What it is about"), _named(wanted.intents, dict(Intent.choices))),
             (_("Priority"), _named(wanted.priorities, dict(Priority.choices))),

@@ -62,7 +62,7 @@ def test_a_rule_is_made_shown_changed_and_deleted_on_the_pages(desk: Desk) -> No
     text = browser.get(page).content.decode()
     for said in ("“bestell*”, “Torte”", "German", "at least 5", "in turn: all who answer", "no further rule"):
         assert said in text
-    assert "hit 0 times in the last 30 days" in text
+    assert "not hit in the last 30 days" in text
     edit = url(desk, "automation-rule", rule.pk)
     text = browser.get(edit).content.decode()
     assert 'value="Orders"' in text

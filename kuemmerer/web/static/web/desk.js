@@ -6,7 +6,8 @@
  data-dialog="id"        opens that dialog; data-close inside a dialog closes it
  data-confirm="text"     on a form, button or link: asks first; data-confirm-action="Delete" names the button
  data-copy="text"        copies the text, or with "#id" the value or text of that element; data-copied="said after it"
- data-insert="text" data-into="#id"   puts the text where the cursor stands
+ data-insert="text" data-into="#id"   puts the text where the cursor stands; data-saved="7" is sent with its form
+ data-filter             a search field in a menu: only the items with what is typed stay; Enter takes the first
  data-send               in a textarea: Ctrl+Enter sends its form
  data-mentions="id"      in a textarea: while a note is written, “@” offers the people of that listbox
  data-focus              in a swapped fragment: gets the focus if the old focus is gone
@@ -245,8 +246,25 @@
     field.focus();
     field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
+    if (button.dataset.saved) {
+      const used = Object.assign(document.createElement("input"), { type: "hidden", name: "saved", value: button.dataset.saved });
+      if (!$$("input[name=saved]", field.form).some((known) => known.value === used.value)) field.form.append(used);
+    }
     closeMenus(null);
   }
+
+  /* filters in menus */
+  const itemsOf = (filter) => $$(".menu-item", filter.closest(".menu-body"));
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-filter]")) return;
+    const typed = event.target.value.trim().toLowerCase();
+    for (const item of itemsOf(event.target)) item.hidden = !item.textContent.toLowerCase().includes(typed);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches?.("[data-filter]")) return;
+    event.preventDefault();
+    itemsOf(event.target).find(visible)?.click();
+  });
 
   /* asking first */
   function ask(element, go) {
