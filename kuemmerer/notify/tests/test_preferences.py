@@ -103,7 +103,7 @@ def test_only_those_who_lead_are_offered_what_is_for_them() -> None:
     assert names[Role.OWNER] - names[Role.AGENT] == {
         f"{way}_{kind}"
         for way in ("mail", "push")
-        for kind in ("escalated", "channel_trouble", "webhook_off")
+        for kind in ("approval_wanted", "escalated", "channel_trouble", "webhook_off")
     }
 
 
@@ -121,7 +121,9 @@ def test_a_program_reads_and_changes_preferences() -> None:
     desk = program()
     found = desk.get("/notice-preferences")
     assert found["digest_time"] == "08:00:00"
-    assert [kind["key"] for kind in found["kinds"]][:2] == ["assigned", "mentioned"]
+    keys = [kind["key"] for kind in found["kinds"]]
+    assert keys[0] == "assigned"
+    assert {"mentioned", "near_breach", "breached"} < set(keys)
     changed = desk.patch(
         "/notice-preferences",
         {"kinds": {"assigned": {"mail": False}}, "quiet_from": "22:00", "quiet_to": "06:30", "days_off": [6]},
