@@ -1,4 +1,4 @@
-"""Writing very many new rows at once."""
+"""Writing very many rows at once."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None
     with connection.cursor() as cursor:
         # Table and columns come from the model, never from outside.
         cursor.executemany(f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})", values)  # noqa: S608
+
+
+def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Write a few columns (`thread_id`, not `thread`) of very many stored rows of one model.
+
+    One small statement for each row: what the database does with a thousand of them takes a third of the time
+    in which Django puts together one that writes whole rows.
+    """
+    if not rows:
+        return
+    quote, meta = connection.ops.quote_name, rows[0]._meta
+    columns = {f.attname: quote(str(f.column)) for f in meta.concrete_fields}
+    assignments = ", ".join(f"{columns[name]} = %s" for name in names)
+    values = [[*(_stored(getattr(row, name)) for name in names), row.pk] for row in rows]
+    with connection.cursor() as cursor:
+        # Table and columns come from the model, never from outside.
+        key = quote(str(meta.pk.column))
+        cursor.executemany(f"UPDATE {quote(meta.db_table)} SET {assignments} WHERE {key} = %s", values)  # noqa: S608
 
 
 def _stored(value: Any) -> Any:

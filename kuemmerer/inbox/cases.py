@@ -15,7 +15,7 @@ from kuemmerer.accounts.models import Membership, Team, User, Workspace
 from kuemmerer.channels import interactions
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Channel, Interaction
-from kuemmerer.core import clock
+from kuemmerer.core import clock, rows
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
 from kuemmerer.inbox import deadlines, telling
@@ -581,9 +581,9 @@ def recount_deadlines(policy: DeadlinePolicy) -> int:
             running = Case.objects.select_for_update().filter(
                 workspace=policy.workspace, unanswered_since__isnull=False, pk__gte=policy.recount_from
             )
-            batch = list(running.order_by("pk")[:RECOUNTED])
+            batch = list(running.only(*deadlines.NEEDED).order_by("pk")[:RECOUNTED])
             changed = deadlines.recount(RuleBook(policy.workspace), batch)
-            interactions.save_all(Case, changed, ["due_at", "rule", "escalate_at"])
+            rows.update(changed, ["due_at", "rule_id", "escalate_at"])
             count += len(changed)
             policy.recount_from = batch[-1].pk + 1 if len(batch) == RECOUNTED else None
             policy.save(update_fields=["recount_from"])

@@ -29,6 +29,10 @@ CLOCK_FIELDS = ("unanswered_since", "due_at", "rule", "paused_at", "paused", "es
 """The columns of a case that this module sets."""
 
 
+NEEDED = (*CLOCK_FIELDS, "channel", "team", "intent", "priority", "status")
+"""The columns of a case that `recount` looks at."""
+
+
 class Step(IntEnum):
     """Whom the next warning is for; `Case.escalated` is how many have gone out."""
 

@@ -371,8 +371,19 @@ def test_old_calls_and_workers_are_tidied_away(time: Clock) -> None:
 
     Heartbeat.objects.create(worker="old", started_at=MONDAY, seen_at=MONDAY - timedelta(days=2))
     Heartbeat.objects.create(worker="new", started_at=MONDAY, seen_at=MONDAY)
+    for age, status in ((2, "SUCCESSFUL"), (2, "READY"), (2, "RUNNING"), (200, "RUNNING")):
+        call = DBTaskResult.objects.create(
+            status=status,
+            args_kwargs={"args": [], "kwargs": {}},
+            task_path=f"{status}{age}",
+            queue_name="default",
+            backend_name="default",
+        )
+        DBTaskResult.objects.filter(pk=call.pk).update(enqueued_at=time.now - timedelta(hours=age))
     tidy(time.now)
     assert [h.worker for h in Heartbeat.objects.all()] == ["new"]
+    left = set(DBTaskResult.objects.values_list("task_path", flat=True))
+    assert left == {"READY2", "RUNNING2"}, "what runs stays, also when the clock has jumped ahead"
 
 
 @pytest.mark.django_db
