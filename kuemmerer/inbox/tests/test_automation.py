@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from kuemmerer.accounts import teams
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Role, Workspace
+from kuemmerer.channels import sync
 from kuemmerer.channels.models import Author, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Forbidden, Invalid, NotFound
 from kuemmerer.core.models import AuditRecord
@@ -281,6 +284,32 @@ def away(desk: Desk, who: Actor, deputy: Actor | None) -> None:
         deputy_id=deputy.membership.pk if deputy else None,
         now=desk.now(),
     )
+
+
+def test_two_workers_at_once_share_the_turns_of_a_rule(busy_desk: Desk, tmp_path: Any) -> None:
+    Channel.objects.update(remote_id="another account")
+    desks = [busy_desk, Desk(tmp_path, owner=busy_desk.actor)]
+    for _ in range(2):
+        busy_desk.member(Role.AGENT)
+    make(busy_desk, in_turn=True)
+    for desk in desks:
+        for _ in range(5):
+            desk.says(to=desk.village.write("post", by="baker", text="Brot", now=desk.now()))
+    sync.sync_due(busy_desk.now())
+    start = Barrier(len(desks))
+
+    def take_in(channel: Channel) -> None:
+        start.wait()
+        cases.open_from_channel(channel)
+        connection.close()
+
+    workers = [Thread(target=take_in, args=[desk.state]) for desk in desks]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(Counter(Case.objects.values_list("assignee", flat=True)).values()) == [3, 3, 4]
+    desks[1].village.close()
 
 
 def test_where_nobody_is_there_nobody_gets_the_case(desk: Desk) -> None:
@@ -701,8 +730,6 @@ def test_more_words_and_more_rules_ask_the_database_no_more_often(desk: Desk) ->
             post = desk.village.write("post", by="baker", text="Brot", now=desk.now())
             desk.says(f"Wort {place}", to=post)
         Channel.objects.update(next_sync_at=desk.now())
-        from kuemmerer.channels import sync
-
         sync.sync_due(desk.now())
         with CaptureQueriesContext(connection) as found:
             sweeps.open_cases(desk.now())
