@@ -22,11 +22,11 @@ from kuemmerer.audience import contacts
 from kuemmerer.audience.models import Contact
 from kuemmerer.channels import privacy
 from kuemmerer.channels.models import Author, Channel, DailyCount
-from kuemmerer.inbox import approvals, cases, feeds, library, notes, presence, promises, views
+from kuemmerer.inbox import approvals, bulk, cases, feeds, library, merging, notes, presence, promises, views
 from kuemmerer.inbox.automation import rules
 from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions
-from kuemmerer.inbox.models import AutomationRule, Case, DeadlineRule, Escalation
+from kuemmerer.inbox.models import AutomationRule, BulkRun, Case, DeadlineRule, Escalation
 from kuemmerer.insights import waits
 from kuemmerer.notify import notices, preferences, push, webhooks
 from kuemmerer.publishing import ideas
@@ -118,6 +118,7 @@ def house(folder: Path, mark: str) -> House:
         "network": "demo",
         "notice_id": notice.pk,
         "rule_id": automatic.pk,
+        "run_id": _together(desk, other.cases.get()).pk,
     }
     hook, _key = webhooks.make(
         actor=me,
@@ -185,6 +186,15 @@ def _promises(desk: Desk, mark: str, case: Case) -> DeadlineRule:
     return rule
 
 
+def _together(desk: Desk, case: Case) -> BulkRun:
+    """Something done to many cases, and two cases made one."""
+    post = desk.village.write("post", by="baker", text="Noch ein Brot", now=desk.now())
+    _uid, another = desk.asked("Und das?", by="bert", to=post)
+    merging.merge(actor=desk.actor, case_id=another.pk, into_id=case.pk, now=desk.now())
+    order = bulk.Order(do=bulk.Do.PRIORITY, value=1)
+    return bulk.run(actor=desk.actor, order=order, case_ids=[case.pk], now=desk.now())
+
+
 def _people(desk: Desk, mark: str) -> tuple[Contact, Author]:
     """Somebody who is a contact, somebody who is none, and what data protection leaves behind."""
     me, now = desk.actor, desk.now()
@@ -220,6 +230,11 @@ def bodies(route: Route, theirs: House) -> list[dict[str, Any]]:
         "case-snooze": [{"until": "2030-01-01T10:00"}],
         "case-label": [{"labels": [forms["label"]]}, {}],
         "case-count": [{"text": "x"}],
+        "bulk": [
+            {"do": what, "case": [theirs.ids["case_id"]]}
+            for what in ("close", "reopen", f"assign:{forms['user']}", f"label:{forms['label']}")
+        ],
+        "case-merge": [{"case": theirs.ids["case_id"]}],
         "case-classify": [{"intent": "spam", "priority": "1"}, {"team": forms["team"]}],
         "settings-deadlines": [
             {"do": what, "rule": forms["rule"], "name": "x", "promise": "day", "hours": "1"}

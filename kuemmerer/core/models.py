@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import models
 
+from kuemmerer.core.rows import insert
+
 
 class AuditRecord(models.Model):
     """One deed. The ids are plain numbers, since what they point to may be erased while the record stays."""
@@ -42,6 +44,22 @@ def record(
         details=details,
         at=now,
     )
+
+
+def record_all(
+    *,
+    workspace_id: int,
+    actor: str,
+    verb: str,
+    subject_type: str,
+    subject_ids: Iterable[int],
+    now: datetime,
+    **details: Any,
+) -> None:
+    """Write down the same about many subjects, in one statement. `subject_type` as in `forget`."""
+    common = {"workspace_id": workspace_id, "actor": actor, "verb": verb, "subject_type": subject_type}
+    common |= {"details": details, "at": now}
+    insert(AuditRecord, [{**common, "subject_id": pk} for pk in subject_ids])
 
 
 def forget(*, workspace_id: int, subject_type: str, subject_ids: Iterable[int]) -> int:

@@ -28,9 +28,11 @@ from kuemmerer.inbox.models import (
     DeadlinePolicy,
     Intent,
     Label,
+    MergedCase,
     Priority,
     ReadMark,
     Reply,
+    Route,
     Status,
 )
 from kuemmerer.jobs import sweeps
@@ -43,13 +45,18 @@ OLD = timedelta(days=7)
 
 
 def get(*, actor: Actor, case_id: int) -> Case:
-    """A case of the actor's workspace. Raises NotFound, Forbidden."""
+    """A case of the actor's workspace; by the id of a merged one, the case that it is in now. Raises
+    NotFound, Forbidden.
+    """
     actor.need("inbox.view")
-    case = (
-        Case.objects.select_related("channel", "author", "thread", "assignee")
-        .filter(workspace=actor.workspace, pk=case_id)
-        .first()
-    )
+    rows = Case.objects.select_related("channel", "author", "thread", "assignee")
+    return found(rows, actor, case_id)
+
+
+def found(rows: QuerySet[Case], actor: Actor, case_id: int) -> Case:
+    """One of these cases by its id, or by the id of a case that was merged into it. Raises NotFound."""
+    rows = rows.filter(workspace=actor.workspace)
+    case = rows.filter(pk=case_id).first() or rows.filter(merged__old_id=case_id).first()
     if case is None:
         raise NotFound(_("This case does not exist (any more)."))
     return case
@@ -96,8 +103,8 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     automation = Pass(channel, words, now)
     opened: list[tuple[Case, int]] = []
     closed: list[Case] = []
-    for key, new in fresh.items():
-        case = cases[key]
+    by_case = _by_case(fresh, cases)
+    for case, new in by_case:
         open_words = _add_words(case, new, channel, ours.get(case.pk))
         if open_words and automation.run(case, open_words):
             closed += [case] if case.status != Status.CLOSED else []
@@ -109,7 +116,7 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
             since = max(min(i.created_at for i in open_words), channel.connected_at)
             label_ids = labels.get(case.pk, set()) | automation.labels_for(case)
             _wait_for_answer(case, new, since=since, book=book, label_ids=label_ids)
-    touched = list(cases.values())
+    touched = [case for case, _new in by_case]
     interactions.save_all(Case, [case for case in touched if case.pk is not None], _WORDS_CHANGE)
     Case.objects.bulk_create([case for case in touched if case.pk is None], batch_size=500)
     CaseInteraction.objects.bulk_create(
@@ -131,6 +138,16 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     telling.assigned(given, by=None, now=now)
     for case in closed:
         telling.closed(case, now=now)
+
+
+def _by_case(
+    fresh: Mapping[tuple[int, int], Sequence[Interaction]], cases: Mapping[tuple[int, int], Case]
+) -> list[tuple[Case, list[Interaction]]]:
+    """Each case once, with its new words: several conversations may come into one."""
+    found: dict[int, tuple[Case, list[Interaction]]] = {}
+    for key, new in fresh.items():
+        found.setdefault(id(cases[key]), (cases[key], []))[1].extend(new)
+    return list(found.values())
 
 
 def _opens_case(interaction: Interaction) -> bool:
@@ -167,14 +184,27 @@ _WORDS_CHANGE = [
 def _cases_for(
     channel: Channel, fresh: Mapping[tuple[int, int], Sequence[Interaction]]
 ) -> dict[tuple[int, int], Case]:
-    """The case of each (thread, author); a new one, not yet stored, where there is none."""
+    """The case of each (thread, author): where a route leads, else the newest part of the conversation; a
+    new one, not yet stored, where there is none.
+    """
     threads = {thread for thread, _author in fresh}
     authors = {author for _thread, author in fresh}
+    here = Case.objects.filter(thread__in=threads, author__in=authors)
+    routed = {
+        (thread, author): case
+        for thread, author, case in Route.objects.filter(thread__in=threads, author__in=authors).values_list(
+            "thread", "author", "case"
+        )
+    }
+    if routed:
+        here = Case.objects.filter(pk__in={*here.values_list("pk", flat=True), *routed.values()})
+    known = {case.pk: case for case in here.select_for_update().order_by("pk")}
     found = {
         (case.thread_id, case.author_id): case
-        for case in Case.objects.select_for_update().filter(thread__in=threads, author__in=authors)
+        for case in sorted(known.values(), key=lambda case: case.part)
         if (case.thread_id, case.author_id) in fresh
     }
+    found |= {key: known[pk] for key, pk in routed.items() if key in fresh}
     for (thread, author), new in fresh.items():
         if (thread, author) not in found:
             found[thread, author] = Case(
@@ -322,6 +352,11 @@ def _words(case: Case) -> QuerySet[Interaction]:
 
 def _still_waits(case: Case) -> None:
     """Set since when the case waits for an answer, if it still does."""
+    _wait_since(case, first_waiting(case))
+
+
+def first_waiting(case: Case) -> datetime | None:
+    """When the oldest words were written that still wait for an answer."""
     words = _words(case).filter(created_at__gt=case.channel.connected_at - OLD)
     reply = None
     if case.answered_at is not None:
@@ -329,7 +364,11 @@ def _still_waits(case: Case) -> None:
         seen = min(case.answered_at, reply.interaction.created_at) if reply else case.answered_at
         words = words.filter(created_at__gt=seen)
     words = words.order_by("created_at").defer("raw", "text")
-    first = next((i.created_at for i in words if _is_unanswered(i, case.answered_at, reply)), None)
+    return next((i.created_at for i in words if _is_unanswered(i, case.answered_at, reply)), None)
+
+
+def _wait_since(case: Case, first: datetime | None) -> None:
+    """Let the clock run from the first words that wait; None: nothing waits."""
     if first is not None:
         since = max(first, case.channel.connected_at)
         if since != case.unanswered_since:
@@ -361,17 +400,29 @@ def _changed(cases: QuerySet[Case]) -> None:
     Case.objects.filter(pk__in=set(cases.values_list("pk", flat=True))).update(revision=F("revision") + 1)
 
 
-def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime, is_news: bool = True) -> None:
-    """An answer written at `written_at` has arrived. Words that its writer had not seen still wait for
-    theirs. Programs are told if it `is_news`.
+def answered(
+    *,
+    case_id: int,
+    written_at: datetime,
+    close: bool,
+    now: datetime,
+    is_news: bool = True,
+    thread_id: int | None = None,
+) -> None:
+    """An answer written at `written_at`, in this thread, has arrived. Words that its writer had not seen
+    still wait for theirs. Programs are told if it `is_news`.
     """
     case = Case.objects.select_for_update(of=("self",)).select_related("workspace", "channel").get(pk=case_id)
-    case.answered_at = max(case.answered_at or written_at, written_at)
     waited = case.unanswered_since is not None
-    if waited:
-        _still_waits(case)
-    elif case.status == Status.SNOOZED:
-        case.status, case.snoozed_until = Status.WAITING, None
+    elsewhere = _merged_in_since(case, written_at, thread_id)
+    if elsewhere is not None:
+        _wait_since(case, elsewhere)
+    else:
+        case.answered_at = max(case.answered_at or written_at, written_at)
+        if waited:
+            _still_waits(case)
+        elif case.status == Status.SNOOZED:
+            case.status, case.snoozed_until = Status.WAITING, None
     is_closed = close and case.unanswered_since is None and case.status != Status.CLOSED
     if is_closed:
         case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
@@ -380,6 +431,21 @@ def answered(*, case_id: int, written_at: datetime, close: bool, now: datetime, 
         telling.answered(case, now=now)
     if is_closed:
         telling.closed(case, now=now)
+
+
+def _merged_in_since(case: Case, written_at: datetime, thread_id: int | None) -> datetime | None:
+    """When the oldest waiting words were written that came into the case only after this answer had been
+    written, by a merger with another conversation: it does not answer them.
+    """
+    if not case.regrouped or thread_id is None or case.unanswered_since is None:
+        return None
+    if not MergedCase.objects.filter(case=case, merged_at__gte=written_at).exists():
+        return None
+    others = _words(case).exclude(thread=thread_id)
+    others = others.filter(created_at__gt=case.channel.connected_at - OLD)
+    if case.answered_at is not None:
+        others = others.filter(created_at__gt=case.answered_at)
+    return others.order_by("created_at").values_list("created_at", flat=True).first()
 
 
 def wake_snoozed(now: datetime) -> int:
@@ -422,10 +488,7 @@ def _run_clock(case: Case, *, since: datetime, now: datetime | None = None) -> N
 
 def _locked(actor: Actor, case_id: int, permission: str) -> Case:
     actor.need(permission)
-    case = Case.objects.select_for_update().filter(workspace=actor.workspace, pk=case_id).first()
-    if case is None:
-        raise NotFound(_("This case does not exist (any more)."))
-    return case
+    return found(Case.objects.select_for_update(of=("self",)), actor, case_id)
 
 
 def _log(actor: Actor, case: Case, verb: str, now: datetime, **details: object) -> None:

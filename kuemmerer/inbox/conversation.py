@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+
+from django.db.models import Q
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.audience import contacts
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Interaction
-from kuemmerer.inbox import moderation, timeline
-from kuemmerer.inbox.models import Case, Note, Reply
+from kuemmerer.inbox import merging, moderation, timeline
+from kuemmerer.inbox.models import Case, CaseInteraction, Note, Reply, Route
 from kuemmerer.networks.base import Action, Kind
 
 NEWEST = 30
@@ -33,6 +35,8 @@ class Entry:
     note: Note | None = None
     event: timeline.Event | None = None
     actions: Sequence[Action] = ()
+    splits: bool = False
+    """Whether a case of its own can begin here."""
     answers_to: str = ""
     day: date | None = None
 
@@ -68,12 +72,15 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
     """The conversation of a case. `whole`: the thread from its beginning, at most 1,000 entries."""
     actor.need("inbox.view")
     interactions, earlier = _interactions(case, MOST if whole else NEWEST)
-    # Whom another case's reply answers is asked for where there is one: joined in, it costs every page.
-    replies = list(Reply.objects.filter(case__thread=case.thread_id).select_related("author").order_by("id"))
+    replies = list(_replies(case))
+    own = _own(case)
+    begins = (
+        min((i.created_at, i.pk) for i in interactions if own(i)) if any(map(own, interactions)) else None
+    )
     ours = {reply.remote_id for reply in replies if reply.remote_id}
     names = {i.remote_id: str(i.author) for i in interactions}
     entries = [
-        _interaction_entry(case, i, own=i.author_id == case.author_id, names=names)
+        _interaction_entry(case, i, own=own(i), names=names, splits=(i.created_at, i.pk) != begins)
         # What we sent is shown as the reply, with its state, and not once more as the network shows it.
         for i in interactions
         if i.remote_id not in ours
@@ -100,6 +107,30 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
     )
 
 
+def _replies(case: Case) -> Iterable[Reply]:
+    """Our answers in the conversations of a case, also to others; and in others' cases that came there."""
+    threads = merging.thread_ids(case)
+    wanted = Q(case__thread__in=threads)
+    came = list(Route.objects.filter(thread__in=threads).values_list("case", flat=True))
+    if came or case.regrouped:
+        wanted |= Q(case=case) | Q(case__in=came, interaction__thread__in=threads)
+    # Whom another case's reply answers is asked for where there is one: joined in, it costs every page.
+    return Reply.objects.filter(wanted).select_related("author").order_by("id")
+
+
+def _own(case: Case) -> Callable[[Interaction], bool]:
+    """What of the author's words belongs to this case."""
+    if not case.regrouped:
+        return lambda i: i.author_id == case.author_id
+    links = CaseInteraction.objects.filter(interaction__author=case.author_id)
+    elsewhere = set(
+        links.filter(interaction__thread__in=merging.thread_ids(case))
+        .exclude(case=case)
+        .values_list("interaction", flat=True)
+    )
+    return lambda i: i.author_id == case.author_id and i.pk not in elsewhere
+
+
 def _moves(reply: Reply) -> bool:
     return reply.state == State.SENDING or (
         reply.state in {State.PENDING, State.UNKNOWN} and reply.next_at is not None
@@ -107,7 +138,7 @@ def _moves(reply: Reply) -> bool:
 
 
 def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
-    thread = Interaction.objects.filter(thread=case.thread_id, kind__in=SHOWN_KINDS)
+    thread = Interaction.objects.filter(thread__in=merging.thread_ids(case), kind__in=SHOWN_KINDS)
     thread = thread.select_related("author").defer("raw")
     newest = list(thread.order_by("-created_at", "-id")[: limit + 1])
     found = {i.pk: i for i in newest[:limit]}
@@ -118,13 +149,16 @@ def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
     return list(found.values()), len(newest) > limit
 
 
-def _interaction_entry(case: Case, interaction: Interaction, *, own: bool, names: dict[str, str]) -> Entry:
+def _interaction_entry(
+    case: Case, interaction: Interaction, *, own: bool, names: dict[str, str], splits: bool
+) -> Entry:
     return Entry(
         at=interaction.created_at,
         kind="ours" if interaction.ours and interaction.kind != Kind.POST else "theirs" if own else "context",
         interaction=interaction,
         # What others say around it has cases of its own.
         actions=moderation.possible(case.channel, interaction) if own else (),
+        splits=splits and own and interaction.addressed and interaction.deleted_at is None,
         answers_to=_answers_to(case, interaction, names),
     )
 

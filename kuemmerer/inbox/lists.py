@@ -23,6 +23,8 @@ from kuemmerer.inbox.models import Case, CaseLabel, Status
 
 MOST = 100
 COUNT_UP_TO = 99
+_PAGES = 40
+"""Pages that `ids` looks through; of a search each may hold few cases."""
 
 
 class View(StrEnum):
@@ -113,6 +115,22 @@ def _found(
         next=None if found.next is None else _encoded(found.next),
         matches=shown,
     )
+
+
+def ids(*, actor: Actor, now: datetime, most: int, filters: Mapping[str, Any]) -> tuple[list[int], bool]:
+    """The ids of the first `most` cases of such a list in its order, and whether there are more.
+
+    `filters` are the keyword arguments of `case_list` that narrow it. Raises like the list.
+    """
+    found: list[int] = []
+    after: str | None = None
+    for _page in range(_PAGES):
+        page = case_list(actor=actor, now=now, after=after, limit=MOST, **filters)
+        found += [case.pk for case in page.cases]
+        after = page.next
+        if after is None or len(found) > most:
+            break
+    return found[:most], after is not None or len(found) > most
 
 
 def with_relations(cases: Sequence[Case]) -> Sequence[Case]:

@@ -128,12 +128,18 @@ class Label(models.Model):
 
 
 class Case(models.Model):
-    """The work item: what one author writes in one thread."""
+    """The work item: what one author writes in one thread, unless people have put it together otherwise.
+
+    `part`: a thread that was split has several cases of the same author. `regrouped`: the case was merged or
+    split, so which words are its own only `CaseInteraction` tells.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="cases", db_index=False)
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="cases")
     thread = models.ForeignKey(Thread, models.CASCADE, related_name="cases", db_index=False)
     author = models.ForeignKey(Author, models.CASCADE, related_name="cases")
+    part = models.PositiveSmallIntegerField(default=0)
+    regrouped = models.BooleanField(default=False)
     status = models.CharField(max_length=8, choices=Status, default=Status.OPEN)
     assignee = models.ForeignKey(
         User, models.SET_NULL, null=True, blank=True, related_name="cases", db_index=False
@@ -170,7 +176,7 @@ class Case(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["thread", "author"], name="one_case_per_author_and_thread"),
+            models.UniqueConstraint(fields=["thread", "author", "part"], name="one_case_per_author_and_part"),
             models.CheckConstraint(
                 condition=models.Q(due_at=None) | models.Q(unanswered_since__isnull=False),
                 name="due_only_if_unanswered",
@@ -241,6 +247,31 @@ class CaseInteraction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.interaction_id} in {self.case_id}"
+
+
+class Route(models.Model):
+    """Into which case the new words of an author in a thread come, where people have merged or split."""
+
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="routes", db_index=False)
+    author = models.ForeignKey(Author, models.CASCADE, related_name="routes")
+    case = models.ForeignKey(Case, models.CASCADE, related_name="routes")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["thread", "author"], name="one_route_per_thread")]
+
+    def __str__(self) -> str:
+        return f"{self.thread_id} of {self.author_id} to {self.case_id}"
+
+
+class MergedCase(models.Model):
+    """A case that became a part of another one: who knows its old id is led there."""
+
+    old_id = models.BigIntegerField(primary_key=True)
+    case = models.ForeignKey(Case, models.CASCADE, related_name="merged")
+    merged_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.old_id} is in {self.case_id}"
 
 
 class ReadMark(models.Model):
@@ -334,7 +365,13 @@ class Reply(Delivery):
         from kuemmerer.inbox import cases, telling
 
         telling.delivered(self, now=now)
-        cases.answered(case_id=self.case_id, written_at=self.written_at, close=self.close_after, now=now)
+        cases.answered(
+            case_id=self.case_id,
+            written_at=self.written_at,
+            close=self.close_after,
+            now=now,
+            thread_id=self.interaction.thread_id,
+        )
 
     def refused(self, now: datetime) -> None:
         from kuemmerer.inbox import telling
@@ -400,6 +437,56 @@ class CaseFeed(models.Model):
 
     def __str__(self) -> str:
         return f"feed of {self.membership_id}"
+
+
+class BulkRun(models.Model):
+    """The same done to many cases at once; for an hour it can be taken back."""
+
+    class Do(models.TextChoices):
+        ASSIGN = "assign", _("Assign")
+        LABEL = "label", _("Label")
+        UNLABEL = "unlabel", _("Take a label off")
+        PRIORITY = "priority", _("Set the priority")
+        TEAM = "team", _("Hand to a team")
+        SNOOZE = "snooze", _("Snooze")
+        CLOSE = "close", _("Close")
+        REOPEN = "reopen", _("Reopen")
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="bulk_runs")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    do = models.CharField(max_length=8, choices=Do)
+    value = models.CharField(max_length=40, blank=True, default="", help_text="id, number or moment")
+    created_at = models.DateTimeField(db_index=True)
+    done = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0, help_text="were so already")
+    skipped = models.JSONField(default=dict, help_text="numbers by reason")
+    undone_at = models.DateTimeField(null=True)
+    restored = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(restored__lte=models.F("done")), name="restored_of_done"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.do} of {self.done} cases"
+
+
+class BulkStep(models.Model):
+    """What one case was before a bulk run and right after it."""
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="steps", db_index=False)
+    case = models.ForeignKey(Case, models.CASCADE, related_name="bulk_steps")
+    before = models.JSONField()
+    after = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "case"], name="one_step_per_case")]
+
+    def __str__(self) -> str:
+        return f"case {self.case_id} in run {self.run_id}"
 
 
 class SavedReply(models.Model):

@@ -13,7 +13,7 @@ from kuemmerer.core.models import record
 from kuemmerer.core.text import storable
 from kuemmerer.inbox import cases, telling
 from kuemmerer.inbox.mentions import Names
-from kuemmerer.inbox.models import Note
+from kuemmerer.inbox.models import Case, Note
 
 MOST_TEXT = 20_000
 
@@ -25,7 +25,8 @@ def add(*, actor: Actor, case_id: int, text: str, now: datetime) -> Note:
     Raises Invalid for an empty or endless one, NotFound, Forbidden.
     """
     actor.need("inbox.note")
-    case = cases.get(actor=actor, case_id=case_id)
+    # Locked: meanwhile it must not become a part of another one.
+    case = cases.found(Case.objects.select_for_update(), actor, case_id)
     text = storable(text).strip()
     if not text:
         raise Invalid(_("Please write something."), field="text")

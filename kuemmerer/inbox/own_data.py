@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -18,9 +18,9 @@ from kuemmerer.channels.models import Interaction
 from kuemmerer.channels.privacy import Part, Section, Subject, pieces
 from kuemmerer.core.errors import Conflict
 from kuemmerer.core.models import forget
-from kuemmerer.inbox import search
+from kuemmerer.inbox import merging, search
 from kuemmerer.inbox.automation import rules
-from kuemmerer.inbox.models import Case, CaseInteraction, Note, Reply, SavedView, Status
+from kuemmerer.inbox.models import Case, CaseInteraction, MergedCase, Note, Reply, SavedView, Status
 from kuemmerer.notify import forgetting
 
 _ON_ITS_WAY = Q(state__in=[State.PENDING, State.SENDING]) | Q(state=State.UNKNOWN, next_at__isnull=False)
@@ -83,8 +83,17 @@ class InboxData(Part):
         )
         staying = CaseInteraction.objects.filter(case__in=touched).exclude(interaction__in=interaction_ids)
         ids = touched - set(staying.values_list("case", flat=True))
+        _stay_at_home(touched - ids, interaction_ids)
         for workspace in Workspace.objects.filter(cases__in=ids).distinct():
             _erase_cases(list(ids), workspace)
+
+
+def _stay_at_home(case_ids: Iterable[int], gone: Sequence[int]) -> None:
+    """A merged case must not go with one of its conversations while it has words in another one."""
+    for case in Case.objects.filter(pk__in=case_ids, regrouped=True):
+        left = Interaction.objects.filter(case_interaction__case=case).exclude(pk__in=gone)
+        merging.at_home(case, list(left.only("pk", "thread_id").order_by("created_at", "pk")))
+        case.save(update_fields=["thread", "part"])
 
 
 def _cases(subject: Subject) -> QuerySet[Case]:
@@ -102,17 +111,24 @@ def _erase_cases(ids: Sequence[int], workspace: Workspace) -> None:
     """With answers, notes, notices and what the audit log says of them: that something was done stays, not
     what.
     """
-    places = {pk: reverse("case", args=[workspace.slug, pk]) for pk in ids}
-    paths = list(places.values())
+    merged = list(MergedCase.objects.filter(case__in=ids).values_list("old_id", flat=True))
+    paths = [_place(workspace, pk) for pk in [*ids, *merged]]
     for some in pieces(ids):
+        once = merging.ids_of_words(some)
         for name, model in (("reply", Reply), ("note", Note)):
             rows = dict(model.objects.filter(case__in=some).values_list("pk", "case"))
             forget(workspace_id=workspace.pk, subject_type=name, subject_ids=rows)
-            paths += [f"{places[case_id]}#{name}-{pk}" for pk, case_id in rows.items()]
+            paths += [
+                f"{_place(workspace, known)}#{name}-{pk}" for pk, at in rows.items() for known in once[at]
+            ]
         Case.objects.filter(pk__in=some).delete()
-    forget(workspace_id=workspace.pk, subject_type="case", subject_ids=ids)
+    forget(workspace_id=workspace.pk, subject_type="case", subject_ids=[*ids, *merged])
     if paths:
         forgetting.forget(workspace_id=workspace.pk, paths=paths)
+
+
+def _place(workspace: Workspace, case_id: int) -> str:
+    return reverse("case", args=[workspace.slug, case_id])
 
 
 def _redact(subject: Subject) -> None:
@@ -124,26 +140,32 @@ def _redact(subject: Subject) -> None:
     rules.redact(subject.workspace, redactor.text)
     for some in pieces(subject.thread_ids):
         notes, replies = [], []
-        for case in Case.objects.filter(thread__in=some).only("pk", "excerpt"):
+        around = _cases_around(some)
+        for case in Case.objects.filter(pk__in=around).only("pk", "excerpt"):
             if (text := redactor.text(case.excerpt)) != case.excerpt:
                 Case.objects.filter(pk=case.pk).update(excerpt=text[:200])
-        for note in Note.objects.filter(case__thread__in=some).only("pk", "case_id", "text"):
+        for note in Note.objects.filter(case__in=around).only("pk", "case_id", "text"):
             if (text := redactor.text(note.text)) != note.text:
                 Note.objects.filter(pk=note.pk).update(text=text)
-                place = reverse("case", args=[subject.workspace.slug, note.case_id])
-                path = f"{place}#note-{note.pk}"
-                forgetting.reword(workspace_id=subject.workspace.pk, path=path, text=text)
+                for known in merging.ids_of_words([note.case_id])[note.case_id]:
+                    path = f"{_place(subject.workspace, known)}#note-{note.pk}"
+                    forgetting.reword(workspace_id=subject.workspace.pk, path=path, text=text)
                 notes.append(note.pk)
         # What is about to be sent goes out exactly as it was written.
-        for reply in Reply.objects.filter(case__thread__in=some).exclude(_ON_ITS_WAY).only("pk", "text"):
+        for reply in Reply.objects.filter(case__in=around).exclude(_ON_ITS_WAY).only("pk", "text"):
             if (text := redactor.text(reply.text)) != reply.text:
                 Reply.objects.filter(pk=reply.pk).update(text=text)
                 replies.append(reply.pk)
-        links = Interaction.objects.filter(case_interaction__case__thread__in=some).only(
-            "pk", "text", "title"
-        )
+        links = Interaction.objects.filter(case_interaction__case__in=around).only("pk", "text", "title")
         named = [i.pk for i in links if redactor.text(i.text) != i.text or redactor.text(i.title) != i.title]
         search.changed(replies=replies, notes=notes, interactions=named)
+
+
+def _cases_around(thread_ids: Sequence[int]) -> set[int]:
+    """The cases in these conversations, also those that stand in another one since they were merged."""
+    merged = Case.objects.filter(regrouped=True, case_interactions__interaction__thread__in=thread_ids)
+    here = Case.objects.filter(thread__in=thread_ids)
+    return {*here.values_list("pk", flat=True), *merged.values_list("pk", flat=True)}
 
 
 # --- export

@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_htmx.http import trigger_client_event
+from django_htmx.http import replace_url, trigger_client_event
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Membership, Team, User, Workspace
@@ -100,7 +100,14 @@ def _list_context(
         "kept": {"view": filters["view"], **kept},
         "can_keep": actor.can("views.save"),
         "can_share": actor.can("inbox.configure"),
-        "rows": _rows(found, base, names, kept, now, current),
+        "can_work": actor.can("inbox.work"),
+        "bulk_url": f"{reverse('bulk', args=[actor.workspace.slug])}?{urlencode(kept)}",
+        "bulk_members": cache(lambda: _members(actor)),
+        "bulk_teams": cache(lambda: list(Team.objects.filter(workspace=actor.workspace))),
+        "snoozes": _snoozes(actor, now),
+        "priorities": Priority.choices,
+        "now": now,
+        "rows": _rows(found, base, names, kept, now, current, pick=actor.can("inbox.work")),
         "search_error": search_error,
         "searched_on": bool(filters["search"] and found.next and not found.cases),
         "more_url": f"{base}?{urlencode({**kept, 'after': found.next, 'rows': 1})}" if found.next else "",
@@ -159,6 +166,8 @@ def _rows(
     kept: Mapping[str, str],
     now: datetime,
     current: int | None,
+    *,
+    pick: bool,
 ) -> list[CaseRow]:
     found = page.cases
     labels: dict[int, list[int]] = {}
@@ -177,6 +186,7 @@ def _rows(
                 id=case.pk,
                 url=f"{base}{case.pk}/{query}" + (f"#{match.anchor}" if match else ""),
                 match=match,
+                pick=pick,
                 author=str(case.author),
                 text=case.excerpt,
                 at=case.last_at,
@@ -197,7 +207,7 @@ def _rows(
 def case_rows(actor: Actor, found: Sequence[Case], now: datetime) -> list[CaseRow]:
     """The lines of a few cases for another page; each leads to the case with the list of open ones."""
     base = reverse("inbox", args=[actor.workspace.slug])
-    return _rows(lists.Page(cases=found, next=None), base, _Names(actor.workspace), {}, now, None)
+    return _rows(lists.Page(cases=found, next=None), base, _Names(actor.workspace), {}, now, None, pick=False)
 
 
 def due_state(case: Case, now: datetime) -> str:
@@ -283,6 +293,15 @@ def _offers(actor: Actor, case: Case) -> list[library.Offer]:
     return library.offers(actor=actor, case=case, suggestion=on_case.suggestion(case))
 
 
+def _same_author(case: Case, other: Case) -> bool:
+    return (case.author_id, case.channel_id) == (other.author_id, other.channel_id)
+
+
+def _members(actor: Actor) -> list[User]:
+    found = Membership.objects.filter(workspace=actor.workspace).select_related("user")
+    return [member.user for member in found.order_by("user__name")]
+
+
 def _face(case: Case, labels_on: Iterable[int]) -> str:
     """What the buttons above a conversation depend on."""
     return "-".join(str(part) for part in (case.status, case.assignee_id or 0, *sorted(labels_on)))
@@ -317,12 +336,17 @@ def show(request: WorkspaceRequest, case_id: int, *, seen: str | None = None, **
     """
     now = clock.now()
     case = cases.get(actor=request.actor, case_id=case_id)
+    if case.pk != case_id and not request.htmx and not extra:
+        # It was merged into another one: old links lead there.
+        return redirect("case", request.actor.workspace.slug, case.pk)
     names = _Names(request.actor.workspace)
     context = _case_context(request, case, names, now, **extra)
     if seen is not None:
         context["news"] = context["talk"].since(seen)
     if request.htmx:
         answer = render(request, "inbox/_case.html", {**context, "oob": True})
+        if case.pk != case_id:
+            replace_url(answer, reverse("case", args=[request.actor.workspace.slug, case.pk]))
         return _with_news(answer) if request.method == "POST" else answer
     pane = urlencode({**context["kept"], "pane": 1})
     context["pane_url"] = f"{reverse('inbox', args=[request.actor.workspace.slug])}?{pane}"
@@ -338,7 +362,13 @@ def case(request: WorkspaceRequest, case_id: int) -> HttpResponse:
 def earlier(request: WorkspaceRequest, case_id: int) -> HttpResponse:
     """The other cases of the same person, for the side of a case, which does not wait for them."""
     found = cases.get(actor=request.actor, case_id=case_id)
-    context = {"case": found, "earlier_cases": conversation.earlier_cases(found), "now": clock.now()}
+    others = conversation.earlier_cases(found)
+    context = {
+        "case": found,
+        "earlier_cases": others,
+        "can_merge": request.actor.can("inbox.work") and any(_same_author(found, one) for one in others),
+        "now": clock.now(),
+    }
     return render(request, "inbox/_earlier.html", context)
 
 

@@ -68,14 +68,8 @@ def write(
     actor.need("inbox.reply")
     key = _checked_key(key)
     content = _content(text, interaction_id, close)
-    case = (
-        Case.objects.select_for_update(of=("self",))
-        .select_related("channel")
-        .filter(workspace=actor.workspace, pk=case_id)
-        .first()
-    )
-    if case is None:
-        raise NotFound(_("This case does not exist (any more)."))
+    rows = Case.objects.select_for_update(of=("self",)).select_related("channel")
+    case = cases.found(rows, actor, case_id)
     # Behind the lock of the case: of two calls at once the later one finds what the first has written.
     if key and (known := _written(case, key, content)):
         return known

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from kuemmerer.channels import delivery
 from kuemmerer.channels.models import Channel
-from kuemmerer.inbox import cases, escalation, presence, search
+from kuemmerer.inbox import bulk, cases, escalation, presence, search
 from kuemmerer.inbox.automation import spam
 from kuemmerer.inbox.models import DeadlinePolicy, Reply
 from kuemmerer.jobs.health import Problem, check
@@ -50,7 +50,7 @@ def index(now: datetime) -> int:
 
 @sweep("inbox.tidy", every=600)
 def tidy(now: datetime) -> int:
-    return presence.forget(now)
+    return presence.forget(now) + bulk.tidy(now)
 
 
 @sweep("inbox.recount_deadlines", every=60)

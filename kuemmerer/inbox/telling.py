@@ -40,8 +40,7 @@ def assigned(cases: Sequence[Case], *, by: User | None, now: datetime) -> None:
             hands[case.assignee_id].append(case)
     for owner_id, theirs in hands.items():
         _tell_owner(owner_id, theirs, by, now)
-        for case in theirs:
-            _emit("case.assigned", case, key=_moment(now), now=now)
+    _emit_all("case.assigned", [case for case in cases if case.assignee_id is not None], _moment(now), now)
 
 
 def _tell_owner(owner_id: int, cases: Sequence[Case], by: User | None, now: datetime) -> None:
@@ -149,6 +148,11 @@ def closed(case: Case, *, now: datetime) -> None:
     _emit("case.closed", case, key=_moment(case.closed_at or now), now=now)
 
 
+def all_closed(cases: Sequence[Case], *, now: datetime) -> None:
+    """These cases of one workspace were closed right now."""
+    _emit_all("case.closed", cases, _moment(now), now)
+
+
 def near_breach(case: Case, *, now: datetime) -> None:
     _emit("case.near_breach", case, key=_moment(case.unanswered_since or now), now=now)
 
@@ -224,6 +228,19 @@ def _emit(event: str, case: Case, *, key: str, now: datetime) -> None:
         happenings=lambda: [_happening(event, case, key)],
         now=now,
     )
+
+
+def _emit_all(event: str, cases: Sequence[Case], key: str, now: datetime) -> None:
+    """The same of all these cases of one workspace, with two small queries however many there are."""
+    if not cases:
+        return
+
+    def happenings() -> list[Happening]:
+        found = Case.objects.filter(pk__in=[case.pk for case in cases])
+        full = found.select_related("workspace", "channel", "author", "assignee").in_bulk()
+        return [_happening(event, full[case.pk], key) for case in cases]
+
+    webhooks.emit_each(workspace_id=cases[0].workspace_id, event=event, happenings=happenings, now=now)
 
 
 def _happening(event: str, case: Case, key: str) -> Happening:

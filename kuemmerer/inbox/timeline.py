@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from kuemmerer.accounts.models import Team, User, Workspace
 from kuemmerer.core.models import AuditRecord
+from kuemmerer.inbox import merging
 from kuemmerer.inbox.models import Case, Intent, Priority
 
 NEWEST = 100
@@ -96,6 +97,10 @@ def _rule(who: str, d: Mapping[str, Any], names: _Names) -> str:
     return _("Rule “%(rule)s”: %(done)s") % {"rule": d["rule"], "done": told}
 
 
+def _set_priority(who: str, d: Mapping[str, Any], names: _Names) -> str:
+    return _("%(who)s set the priority: %(priority)s") % {"who": who, "priority": _priority(d)}
+
+
 def _priority(d: Mapping[str, Any]) -> str:
     return str(dict(Priority.choices).get(d.get("priority", Priority.NORMAL), ""))
 
@@ -120,20 +125,25 @@ _SENTENCES: dict[str, tuple[str, Callable[[str, Mapping[str, Any], _Names], str]
     "confirmed arrival": ("check-check", _plain(lambda: _("%(who)s saw that the answer has arrived"))),
     "ran rule": ("zap", _rule),
     "could not hide": ("circle-alert", _plain(lambda: _("A message could not be hidden at the network"))),
+    "set priority": ("flag", _set_priority),
+    "undid": ("rotate-ccw", _plain(lambda: _("%(who)s undid what was done to many cases at once"))),
+    "merged": ("merge", _plain(lambda: _("%(who)s merged another case into this one"))),
+    "split": ("split", _plain(lambda: _("%(who)s made a case of its own of some of this"))),
+    "split from": ("split", _plain(lambda: _("%(who)s split this off another case"))),
     "approved answer": ("check", _plain(lambda: _("%(who)s approved the answer"))),
     "returned answer": ("rotate-ccw", _plain(lambda: _("%(who)s returned the answer: %(remark)s"))),
 }
-_SHOWN_OTHERWISE = {"replied", "noted"}
-"""What stands in the conversation itself."""
+_SHOWN_OTHERWISE = {"replied", "noted", "merged into"}
+"""What stands in the conversation itself, and what the record of the other case says as well."""
 
 
 def events(case: Case) -> list[Event]:
     """What people and sweeps did with a case, the oldest first; the newest 100 of them."""
-    records = list(
-        AuditRecord.objects.filter(
-            workspace_id=case.workspace_id, subject_type="case", subject_id=case.pk
-        ).order_by("-id")[:NEWEST]
+    ids = merging.all_ids(case) if case.regrouped else [case.pk]
+    found = AuditRecord.objects.filter(
+        workspace_id=case.workspace_id, subject_type="case", subject_id__in=ids
     )
+    records = list(found.order_by("-id")[:NEWEST])
     shown = [record for record in reversed(records) if record.verb not in _SHOWN_OTHERWISE]
     if not shown:
         return []

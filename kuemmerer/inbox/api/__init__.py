@@ -12,6 +12,7 @@ from kuemmerer.inbox.api import (
     notes,
     replies,
     teamwork,
+    together,
     views,
 )
 
@@ -19,6 +20,7 @@ OPERATIONS = [
     module.operations
     for module in (
         cases,
+        together,
         views,
         notes,
         replies,

@@ -15,7 +15,7 @@ from kuemmerer.channels.api import InteractionAnswer
 from kuemmerer.channels.models import Interaction
 from kuemmerer.core import clock
 from kuemmerer.core.errors import Invalid
-from kuemmerer.inbox import cases, conversation, lists, replies
+from kuemmerer.inbox import cases, conversation, lists, merging, replies
 from kuemmerer.inbox.api.answers import CaseAnswer, NoteAnswer, ReplyAnswer, page_of_notes, page_of_replies
 from kuemmerer.inbox.models import Case
 
@@ -39,7 +39,8 @@ class CaseDetail(CaseAnswer):
 
 
 def _thread(case: Case, page: PageInput) -> PageOf[InteractionAnswer]:
-    rows = Interaction.objects.filter(thread=case.thread_id, kind__in=conversation.SHOWN_KINDS)
+    threads = merging.thread_ids(case)
+    rows = Interaction.objects.filter(thread__in=threads, kind__in=conversation.SHOWN_KINDS)
     found, following = paging.by_time(rows.select_related("author").defer("raw"), page, field="created_at")
     return PageOf(items=[InteractionAnswer.of(row) for row in found], next=following)
 
@@ -171,6 +172,15 @@ class SnoozeInput(Input):
     until: Moment
 
 
+class MergeInput(Input):
+    case: Id = Field(description="The id of the case that becomes a part of this one.")
+
+
+class SplitInput(Input):
+    from_interaction: Id | None = Field(default=None, description="This one and all later ones of the case.")
+    interactions: list[Id] | None = Field(default=None, max_length=1000, description="Or just these.")
+
+
 @operations.post("/cases/{int:case_id}/assign", "inbox.work", CaseAnswer)
 def assign_case(request: ApiRequest, case_id: int, data: AssignInput) -> CaseAnswer:
     """Make somebody the owner of a case, or nobody"""
@@ -234,3 +244,31 @@ def unlabel_case(request: ApiRequest, case_id: int, label_id: int) -> CaseAnswer
     """Take a label off a case"""
     cases.label(actor=request.actor, case_id=case_id, label_id=label_id, on=False, now=clock.now())
     return _case(request.actor, case_id)
+
+
+@operations.post("/cases/{int:case_id}/merge", "inbox.work", CaseAnswer)
+def merge_case(request: ApiRequest, case_id: int, data: MergeInput) -> CaseAnswer:
+    """Make another case of the same author a part of this one
+
+    It brings its words, answers, notes and labels; its id leads here from now on. Only cases of the same
+    author on the same channel can be merged (409).
+    """
+    made = merging.merge(actor=request.actor, case_id=data.case, into_id=case_id, now=clock.now())
+    return _case(request.actor, made.pk)
+
+
+@operations.post("/cases/{int:case_id}/split", "inbox.work", CaseAnswer, status=201)
+def split_case(request: ApiRequest, case_id: int, data: SplitInput) -> CaseAnswer:
+    """Make a new case of some of the words of a case
+
+    Their answers go along, notes stay. New words of the conversation come to the new case.
+    """
+    if (data.from_interaction is None) == (data.interactions is None):
+        raise Invalid("Give either `from_interaction` or `interactions`.", field="from_interaction")
+    chosen = data.interactions or []
+    if data.from_interaction is not None:
+        chosen = merging.from_here_on(
+            actor=request.actor, case_id=case_id, interaction_id=data.from_interaction
+        )
+    made = merging.split(actor=request.actor, case_id=case_id, interaction_ids=chosen, now=clock.now())
+    return _case(request.actor, made.pk)

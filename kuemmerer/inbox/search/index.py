@@ -9,12 +9,14 @@ or withdrawn takes its entry along in the same transaction, since the entry's ro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F, Q
 
 from kuemmerer.channels.models import Author, Channel, Interaction
@@ -30,6 +32,8 @@ from kuemmerer.inbox.models import (
     SearchWalk,
 )
 from kuemmerer.inbox.search.words import Indexed, indexed
+
+log = logging.getLogger(__name__)
 
 BATCH = 500
 SETTLED = timedelta(minutes=10)
@@ -203,10 +207,23 @@ def fill(now: datetime) -> int:
     for channel in Channel.objects.filter(
         Q(search_mark=None) & Q(inbox_mark__seq__gt=0) | Q(search_mark__seq__lt=F("inbox_mark__seq"))
     ):
-        done += sum(_changes(channel))
-    done += _walk(_REPLIES, now) + _walk(_NOTES, now)
+        done += _unless_moved(partial(_index_changes, channel))
+    done += _unless_moved(lambda: _walk(_REPLIES, now)) + _unless_moved(lambda: _walk(_NOTES, now))
     _look_for_new_names()
-    return done + _rename()
+    return done + _unless_moved(_rename)
+
+
+def _index_changes(channel: Channel) -> int:
+    return sum(_changes(channel))
+
+
+def _unless_moved(step: Callable[[], int]) -> int:
+    """What a step has done. One whose case is merged or erased right then is undone and comes next time."""
+    try:
+        return step()
+    except IntegrityError:
+        log.info("A case went away while its texts were indexed; they are indexed next time")
+        return 0
 
 
 def _changes(channel: Channel) -> Iterator[int]:

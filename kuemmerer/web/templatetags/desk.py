@@ -113,6 +113,7 @@ class CaseRow:
     due_state: str
     state: str
     match: Any = None
+    pick: bool = False
 
 
 @register.simple_tag

@@ -38,7 +38,7 @@
     fade(region);
   }
   function fade(region) {
-    for (const toast of $$("[data-toast]:not(.error, .warning, [data-fading])", region)) {
+    for (const toast of $$("[data-toast]:not(.error, .warning, .lasting, [data-fading])", region)) {
       toast.dataset.fading = "";
       const leave = () => toast.matches(":hover, :focus-within") ? setTimeout(leave, 3000) : toast.remove();
       setTimeout(leave, 10000);
