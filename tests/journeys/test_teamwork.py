@@ -72,6 +72,7 @@ def test_two_people_race_for_one_case_and_the_slower_one_is_stopped(tmp_path: Pa
         owner.get_by_role("button", name="Send", exact=True).click()
         stopped = owner.locator("#composer-error")
         expect(stopped).to_contain_text("Gern, bis 18 Uhr!", timeout=MILLISECONDS)
+        expect(stopped).to_be_in_viewport()
         expect(owner.locator("#reply-text")).to_have_value("Wir haben bis 18 Uhr offen.")
         expect(owner.locator("#thread").get_by_text("Wir haben bis 18 Uhr offen.")).to_have_count(0)
         agent.close()

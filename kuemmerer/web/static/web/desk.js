@@ -392,11 +392,14 @@
   if (!growing) document.addEventListener("input", (event) => event.target.matches("textarea") && grow(event.target));
 
   function showEnd(place) {
+    const problem = $("#composer-error", place);
+    if (problem) return problem.scrollIntoView({ block: "center" });
     place.scrollTop = place.scrollHeight;
     $("form.composer", place)?.scrollIntoView({ block: "end" });
     // What is to be answered is not always the newest, and on a small screen not always near the composer.
     const asked = $$(".message.theirs", place).pop();
     if (asked && asked.getBoundingClientRect().top < $(".case-head", place).getBoundingClientRect().bottom) asked.scrollIntoView();
+    return undefined;
   }
   function prepare(root) {
     for (const element of $$("[data-key]", root)) element.setAttribute("aria-keyshortcuts", element.dataset.key);
