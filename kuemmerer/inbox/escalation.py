@@ -6,7 +6,9 @@ members who are away.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -14,66 +16,104 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kuemmerer.accounts.access import PERMISSIONS
-from kuemmerer.accounts.models import Membership, User
+from kuemmerer.accounts.models import Membership, User, Workspace
 from kuemmerer.accounts.teams import present
+from kuemmerer.core import rows
 from kuemmerer.inbox import telling
 from kuemmerer.inbox.deadlines import RuleBook, Step
 from kuemmerer.inbox.models import NEGATIVE, Case, Escalation, Status
 from kuemmerer.notify import notices
 
 BATCH = 500
+ALONE = 3
+"""So many cases at once are told one by one; of more, one notice speaks of all. A complaint always stands
+alone.
+"""
 
 
 def escalate_due(now: datetime) -> int:
     """Send the warnings whose time has come, to people and to programs; returns how many went out."""
-    waiting = Case.objects.filter(escalate_at__lte=now).order_by("escalate_at")
-    books: dict[int, RuleBook] = {}
-    due = list(waiting.values_list("pk", flat=True)[:BATCH])
-    return sum(_escalate(pk, now, books) for pk in due) + telling.breached(now)
+    due = Case.objects.filter(escalate_at__lte=now)
+    workspaces = Workspace.objects.filter(pk__in=due.values("workspace"))
+    return sum(_escalate(workspace, now) for workspace in workspaces) + telling.breached(now)
 
 
 @transaction.atomic
-def _escalate(case_id: int, now: datetime, books: dict[int, RuleBook]) -> int:
-    case = (
-        Case.objects.select_for_update(of=("self",))
-        .select_related("workspace", "author", "team")
-        .filter(pk=case_id, escalate_at__lte=now, status=Status.OPEN, unanswered_since__isnull=False)
-        .first()
+def _escalate(workspace: Workspace, now: datetime) -> int:
+    waiting = Case.objects.select_for_update(of=("self",)).filter(
+        workspace=workspace, escalate_at__lte=now, status=Status.OPEN, unanswered_since__isnull=False
     )
-    if case is None or case.unanswered_since is None:
-        return 0
-    step = Step(case.escalated + 1)
-    _row, is_new = Escalation.objects.get_or_create(
-        case=case, clock=case.unanswered_since, step=step, defaults={"at": now}
-    )
-    if is_new:
-        _tell(case, step, now)
-    case.escalated = step
-    if case.workspace_id not in books:
-        books[case.workspace_id] = RuleBook(case.workspace)
-    books[case.workspace_id].set_next_warning(case)
-    case.save(update_fields=["escalated", "escalate_at"])
-    return int(is_new)
+    cases = list(waiting.select_related("author", "team", "channel", "assignee").order_by("pk")[:BATCH])
+    book = RuleBook(workspace)
+    told: dict[tuple[User, str], list[Case]] = defaultdict(list)
+    count = 0
+    for case in cases:
+        case.workspace = workspace
+        step = Step(case.escalated + 1)
+        _row, is_new = Escalation.objects.get_or_create(
+            case=case, clock=case.unanswered_since, step=step, defaults={"at": now}
+        )
+        if is_new:
+            count += 1
+            for user, kind in _concerned(case, step, now):
+                told[user, kind].append(case)
+        case.escalated = step
+        book.set_next_warning(case)
+    rows.update(cases, ["escalated", "escalate_at"])
+    for (user, kind), theirs in told.items():
+        _tell(user, kind, theirs, now)
+    return count
 
 
-def _tell(case: Case, step: Step, now: datetime) -> None:
+def _concerned(case: Case, step: Step, now: datetime) -> list[tuple[User, str]]:
+    """Who is told of a case at this step, and by which kind of notice."""
     overdue = case.is_overdue(now)
     if not overdue:
         telling.near_breach(case, now=now)
     kind = "breached" if overdue else "near_breach"
-    for user in recipients(case, step, now):
+    return [
         # Who manages hears of what is overdue as such; the assignee among them as one of his own.
-        is_manager = step == Step.MANAGERS and user.pk != case.assignee_id
-        notices.tell(
-            workspace=case.workspace,
-            user=user,
-            kind="escalated" if is_manager else kind,
-            title=_title(case, overdue=overdue),
-            text=case.excerpt,
-            path=reverse("case", args=[case.workspace.slug, case.pk]),
-            key=f"case-{case.pk}-{case.unanswered_since:%Y%m%d%H%M%S%f}-{step}",
-            now=now,
-        )
+        (user, "escalated" if step == Step.MANAGERS and user.pk != case.assignee_id else kind)
+        for user in recipients(case, step, now)
+    ]
+
+
+def _tell(user: User, kind: str, cases: Sequence[Case], now: datetime) -> None:
+    others = [case for case in cases if case.intent not in NEGATIVE]
+    if len(others) <= ALONE:
+        others = []
+    for case in cases:
+        if case not in others:
+            _notice(user, kind, [case], _title(case, overdue=case.is_overdue(now)), now)
+    if others:
+        _notice(user, kind, others, _title_of_many(others, now), now)
+
+
+def _notice(user: User, kind: str, cases: Sequence[Case], title: Callable[[], str], now: datetime) -> None:
+    workspace = cases[0].workspace
+    alone = len(cases) == 1
+    view = "overdue" if cases[0].is_overdue(now) else "open"
+    said = ",".join(f"{case.pk}:{case.unanswered_since:%Y%m%d%H%M%S%f}:{case.escalated}" for case in cases)
+    notices.tell(
+        workspace=workspace,
+        user=user,
+        kind=kind,
+        title=title,
+        text=cases[0].excerpt if alone else "",
+        lines=telling.lines(cases),
+        path=reverse("case", args=[workspace.slug, cases[0].pk])
+        if alone
+        else f"{reverse('inbox', args=[workspace.slug])}?view={view}",
+        key=f"due-{hashlib.sha256(said.encode()).hexdigest()[:32]}",
+        now=now,
+    )
+
+
+def _title_of_many(cases: Sequence[Case], now: datetime) -> Callable[[], str]:
+    count = {"count": len(cases)}
+    if cases[0].is_overdue(now):
+        return lambda: _("%(count)d answers are overdue") % count
+    return lambda: _("%(count)d answers are soon due") % count
 
 
 def _title(case: Case, *, overdue: bool) -> Callable[[], str]:

@@ -60,7 +60,7 @@ def _tell_owner(owner_id: int, cases: Sequence[Case], by: User | None, now: date
             kind="assigned",
             title=_given(cases, by) if user.pk == owner_id else _given_to_deputy(cases, owner.user),
             text=cases[0].excerpt if len(cases) == 1 else "",
-            lines=_lines(cases),
+            lines=lines(cases),
             path=_path(cases[0]) if len(cases) == 1 else _list_of(owner.user, cases[0]),
             key=f"assigned-{cases[0].pk}-{len(cases)}-{_moment(now)}",
             now=now,
@@ -85,7 +85,8 @@ def _given_to_deputy(cases: Sequence[Case], owner: User) -> Callable[[], str]:
     return lambda: _("You stand in for %(owner)s, who was given the case of %(author)s") % words
 
 
-def _lines(cases: Sequence[Case]) -> list[notices.Line]:
+def lines(cases: Sequence[Case]) -> list[notices.Line]:
+    """The cases that one notice speaks of, at most 20; none where the notice itself says it all."""
     if len(cases) == 1:
         return []
     return [

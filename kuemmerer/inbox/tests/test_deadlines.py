@@ -374,6 +374,28 @@ def test_a_warning_goes_out_once_whatever_happens(desk: Desk, time: Clock) -> No
     assert len(told(desk.actor)) == 1
 
 
+def test_many_cases_at_once_are_one_warning_and_each_complaint_is_one_of_its_own(
+    desk: Desk, time: Clock
+) -> None:
+    policy(desk, given=Given(promise=Promise.MINUTES, minutes=100))
+    for number in range(6):
+        desk.village.add_person(f"p{number}", name=f"Person {number}", handle=f"p{number}")
+        desk.says(f"Frage {number}", by=f"p{number}")
+    desk.fetch()
+    angry = Case.objects.order_by("pk")[0]
+    cases.classify(actor=desk.actor, case_id=angry.pk, intent="complaint", now=desk.now())
+    time.forward(minutes=76)
+    assert sweeps.escalate(time.now) == 6
+    complaint, many = Notice.objects.filter(user=desk.actor.user).order_by("pk")
+    assert complaint.title.endswith(str(angry.author))
+    assert many.title.startswith("5 ")
+    assert len(many.lines) == 5
+    assert many.path.endswith("?view=open")
+    Case.objects.update(escalated=0, escalate_at=time.now)
+    assert sweeps.escalate(time.now) == 0
+    assert Notice.objects.filter(user=desk.actor.user).count() == 2
+
+
 def test_a_new_run_of_the_clock_is_warned_of_anew(desk: Desk, time: Clock) -> None:
     policy(desk, given=Given(promise=Promise.MINUTES, minutes=100))
     uid, case = desk.asked()
