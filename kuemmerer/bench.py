@@ -138,6 +138,7 @@ def _inbox(actor: Actor, sizes: tuple[int, ...]) -> dict[str, Any]:
     with clock.frozen(NOW):
         for size in sizes:
             history.grow_to(size)
+            history.days_are_counted()
             _analyze()
             results.append({"interactions": size, **_pages(actor, source)})
     return {"sizes": results, "growth": _growth(results)}
@@ -311,6 +312,9 @@ def _pages(actor: Actor, source: random.Random) -> dict[str, Any]:
         "list_label": f"view=all&label={label.pk}",
     }
     pages = {name: [f"{inbox}?{query}"] * ASKED for name, query in lists.items()}
+    today = reverse("today", args=[actor.workspace.slug])
+    pages["today"] = [today] * ASKED
+    pages["today_90_days"] = [f"{today}?days=90"] * ASKED
     some = Case.objects.filter(pk__in=[source.randint(1, newest) for _ in range(ASKED * 2)])
     pages["case"] = [reverse("case", args=[actor.workspace.slug, case.pk]) for case in some[:ASKED]]
     return _timed(client, pages)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
 
@@ -23,6 +23,8 @@ from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions
 from kuemmerer.inbox.automation.rules import save as save_rule
 from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, ReadMark, Status
+from kuemmerer.insights import sketch
+from kuemmerer.insights.models import DayCount, Wait
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.registry import connectors
 
@@ -206,6 +208,33 @@ class History:
         for channel in self._places:
             ReadMark.objects.update_or_create(channel=channel, defaults={"seq": self._written})
 
+    def days_are_counted(self) -> None:
+        """Say so to the statistics: a count for each channel and day, a wait for each open case."""
+        Wait.objects.all().delete()
+        DayCount.objects.all().delete()
+        source = random.Random(self._written)
+        last = self._now.date()
+        own = {"workspace_id": self._actor.workspace.pk}
+        for channel in self._places:
+            days = (last - timedelta(days=back) for back in range(365 * YEARS))
+            insert(DayCount, [{**own, "channel_id": channel.pk, **_counted(day, source)} for day in days])
+            waiting = Case.objects.filter(channel=channel, unanswered_since__isnull=False)
+            found = waiting.values_list("pk", "unanswered_since")
+            insert(
+                Wait,
+                [
+                    {
+                        **own,
+                        "channel_id": channel.pk,
+                        "case_id": pk,
+                        "since_at": since,
+                        "since_day": str(since.date()),
+                    }
+                    for pk, since in found
+                    if since is not None
+                ],
+            )
+
     def _chunk(self, start: int, length: int, count: int) -> None:
         authors, threads, interactions, links = [], [], [], []
         cases: dict[int, dict[str, Any]] = {}
@@ -323,6 +352,19 @@ def running_clocks(history: History, count: int, now: datetime) -> None:
             "SET status = 'open', unanswered_since = %s, due_at = %s WHERE id = %s",
             rows,
         )
+
+
+def _counted(day: date, source: random.Random) -> dict[str, Any]:
+    """A busy day: thirty answers within minutes or two days."""
+    times = sketch.merged({sketch.bucket(int(source.expovariate(1 / 200))): 1} for _ in range(30))
+    return {
+        "day": str(day),
+        "began": 31,
+        "ended": 31,
+        "answered": 30,
+        "open_times": times,
+        "clock_times": times,
+    }
 
 
 def _touch(rows: Sequence[dict[str, Any]]) -> None:

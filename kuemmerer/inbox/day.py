@@ -1,4 +1,4 @@
-"""What the inbox has to say on the day page: complaints, deadlines, one's own cases."""
+"""What the inbox has to say on the day page: complaints, deadlines, answers that are stuck, one's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from kuemmerer.accounts.access import Actor
 from kuemmerer.inbox import approvals as approval
 from kuemmerer.inbox import lists, pages
-from kuemmerer.inbox.models import NEGATIVE, Case, Intent, Status
+from kuemmerer.inbox.models import NEEDS_PERSON, NEGATIVE, Case, Intent, Reply, Status
 from kuemmerer.web.day import Part, Shown, Suggestion
 from kuemmerer.web.page import WorkspaceRequest
 
@@ -109,6 +109,27 @@ def mine(request: WorkspaceRequest, now: datetime) -> Shown | None:
     )
 
 
+def stuck(request: WorkspaceRequest, now: datetime) -> Shown | None:
+    """Answers of which a person has to decide what becomes of them."""
+    replies = Reply.objects.filter(NEEDS_PERSON, workspace=request.actor.workspace)
+    newest = list(replies.order_by("-id").select_related("case__author")[:SHOWN])
+    cases = list({reply.case_id: reply.case for reply in newest}.values())
+    if not cases:
+        return None
+    number = len(newest) if len(newest) < SHOWN else replies.order_by()[: lists.COUNT_UP_TO + 1].count()
+    count = lists.shown_count(number)
+    rows = pages.case_rows(request.actor, cases, now)
+    return Shown(
+        template=TEMPLATE,
+        context={"rows": rows},
+        title=_("Answers that did not go out"),
+        count=count,
+        summary=ngettext("%(count)s answer not sent", "%(count)s answers not sent", number)
+        % {"count": count},
+        start=rows[0].url,
+    )
+
+
 def suggestions(actor: Actor, now: datetime) -> Sequence[Suggestion]:
     """The newest praise that nobody has thanked for, and what is due next."""
     cases = _open(actor).select_related("author")
@@ -136,5 +157,6 @@ PARTS = (
     _part_of_inbox(key="complaints", order=10, show=complaints),
     _part_of_inbox(key="due", order=20, show=due),
     Part(key="approvals", order=30, permission="inbox.approve", show=approvals),
+    _part_of_inbox(key="stuck", order=35, show=stuck),
     _part_of_inbox(key="mine", order=40, show=mine),
 )

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.models import Membership, Team, User, Workspace
-from kuemmerer.channels.delivery import Delivery
+from kuemmerer.channels.delivery import Delivery, State
 from kuemmerer.channels.models import Author, Channel, Interaction, Thread
 from kuemmerer.networks.base import Draft
 from kuemmerer.notify.leases import Outgoing
@@ -305,6 +305,10 @@ class Approval(models.TextChoices):
     RETURNED = "returned", _("returned")
 
 
+NEEDS_PERSON = models.Q(state=State.REJECTED) | models.Q(state=State.UNKNOWN, next_at=None)
+"""Answers that only a person moves on, as `Delivery.needs_person` says of one."""
+
+
 class Reply(Delivery):
     """An answer. Exactly the text that is stored is sent, and only if nobody has to approve it first."""
 
@@ -347,6 +351,7 @@ class Reply(Delivery):
                 condition=models.Q(state__in=["pending", "unknown", "sending"]),
             ),
             models.Index(fields=["channel", "remote_id"], name="reply_remote"),
+            models.Index(fields=["workspace", "-id"], name="reply_needs_person", condition=NEEDS_PERSON),
         ]
 
     def __str__(self) -> str:

@@ -42,15 +42,14 @@ def _context(request: WorkspaceRequest, now: datetime) -> dict[str, Any]:
         "spans": figures.SPANS,
         "channel_id": channel_id,
         "team_id": team_id,
-        "channels": Channel.objects.filter(workspace=workspace).order_by("name").only("name"),
-        "teams": Team.objects.filter(workspace=workspace).only("name"),
+        "channels": list(Channel.objects.filter(workspace=workspace).order_by("name").only("name")),
+        "teams": list(Team.objects.filter(workspace=workspace).only("name")),
     }
 
 
 def show(request: WorkspaceRequest, now: datetime) -> Shown | None:
-    if not Channel.objects.filter(workspace=request.actor.workspace).exists():
-        return None
-    return Shown(template="insights/_day.html", context=_context(request, now))
+    context = _context(request, now)
+    return Shown(template="insights/_day.html", context=context) if context["channels"] else None
 
 
 @page("inbox.view")

@@ -10,8 +10,8 @@ from django.urls import reverse
 from kuemmerer.accounts.models import Role
 from kuemmerer.accounts.tests.company import browser
 from kuemmerer.channels.models import Channel
-from kuemmerer.inbox import cases
-from kuemmerer.inbox.models import Case, Intent
+from kuemmerer.inbox import cases, replies
+from kuemmerer.inbox.models import Case, Intent, Reply
 from kuemmerer.publishing import ideas
 from tests.factories import Clock, Desk, actor, close
 
@@ -127,6 +127,18 @@ def test_many_cases_are_cut_with_a_link_to_all(desk: Desk, time: Clock) -> None:
     assert len(names(page, "due")) == 5
     assert "?view=due" in page
     assert "7 answers due today" in page
+
+
+def test_an_answer_that_was_refused_waits_for_a_person(desk: Desk) -> None:
+    _, case = desk.asked()
+    reply = desk.reply(case)
+    assert "day-stuck" not in today(desk)
+    Reply.objects.filter(pk=reply.pk).update(state="rejected", next_at=None)
+    page = today(desk)
+    assert names(page, "stuck") == ["Ada Krüger"]
+    assert "1 answer not sent" in page
+    replies.withdraw(actor=desk.actor, reply_id=reply.pk, now=desk.now())
+    assert "day-stuck" not in today(desk)
 
 
 def test_a_closed_case_is_not_on_the_page(desk: Desk, time: Clock) -> None:
