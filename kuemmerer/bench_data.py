@@ -24,7 +24,7 @@ from kuemmerer.inbox.automation.conditions import Conditions
 from kuemmerer.inbox.automation.rules import save as save_rule
 from kuemmerer.inbox.models import Case, CaseInteraction, CaseLabel, Label, ReadMark, Status
 from kuemmerer.insights import sketch
-from kuemmerer.insights.models import DayCount, Wait
+from kuemmerer.insights.models import DayCount, Mark, Wait
 from kuemmerer.networks.base import Item, Kind, Person
 from kuemmerer.networks.registry import connectors
 
@@ -217,6 +217,7 @@ class History:
         own = {"workspace_id": self._actor.workspace.pk}
         for channel in self._places:
             days = (last - timedelta(days=back) for back in range(365 * YEARS))
+            Mark.objects.update_or_create(channel=channel, defaults={"stamp": self._written})
             insert(DayCount, [{**own, "channel_id": channel.pk, **_counted(day, source)} for day in days])
             waiting = Case.objects.filter(channel=channel, unanswered_since__isnull=False)
             found = waiting.values_list("pk", "unanswered_since")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import date
 
 from kuemmerer.channels.models import Channel
 from kuemmerer.insights import sketch
-from kuemmerer.insights.models import DayCount, Wait
+from kuemmerer.insights.models import DayCount, Mark, Wait
 
 _Key = tuple[date, int | None, int | None]
 
@@ -49,6 +50,10 @@ class Tally:
             _put(change.clock_times, wait.clock_minutes, sign)
 
     def save(self) -> None:
+        if not self._changes:
+            return
+        # Not a count: a database that comes back from a backup must not show what was kept of a later one.
+        Mark.objects.filter(channel=self._channel).update(stamp=secrets.randbits(62))
         rows = self._rows(day for day, _team, _person in self._changes)
         new: list[DayCount] = []
         known: list[DayCount] = []

@@ -5,9 +5,10 @@ of days, so they cost the same whether there are a thousand cases or a million.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from kuemmerer.channels.models import Channel
 from kuemmerer.channels.privacy import may_show_person
 from kuemmerer.core.errors import Invalid, NotFound
 from kuemmerer.insights import sketch
-from kuemmerer.insights.models import DayCount, Wait
+from kuemmerer.insights.models import DayCount, Mark, Wait
 from kuemmerer.insights.sketch import Sketch
 
 SPANS = (30, 90)
@@ -63,7 +64,7 @@ class Share(Times):
 class Figures(Times):
     """All the days together; `people` only where statistics may say who answered."""
 
-    days: Sequence[Day]
+    days: tuple[Day, ...]
     open: int
     teams: Sequence[Share]
     people: Sequence[Share] | None
@@ -87,21 +88,21 @@ def figures(
     last = now.astimezone(actor.workspace.zone).date()
     rows = DayCount.objects.filter(workspace=actor.workspace, day__gt=last - timedelta(days=days))
     running = Wait.objects.filter(workspace=actor.workspace, ended_at=None)
+    marks = Mark.objects.filter(channel__workspace=actor.workspace).order_by("channel")
     if channel_id is not None:
         rows, running = rows.filter(channel=channel_id), running.filter(channel=channel_id)
     if team_id is not None:
         running = running.filter(team=team_id)
-    counted = rows.filter(team=team_id, person=None)
     calendar = Calendar.of(team if team is not None and team.own_calendar else actor.workspace)
     open_now = running.count()
-    by_day = _by_day(counted)
-    of_days = _days(by_day, last, days, open_now, calendar)
+    asked = _Asked(actor.workspace.pk, channel_id, team_id, last - timedelta(days=days))
+    told = _told(asked, tuple(marks.values_list("stamp", flat=True)))
     return Figures(
-        days=of_days,
+        days=_days(told.days, last, days, open_now, calendar),
         open=open_now,
         teams=_teams(actor, rows) if team_id is None else [],
         people=_people(actor, rows) if team_id is None else None,
-        **vars(_times(row for found in by_day.values() for row in found)),
+        **vars(told.all),
     )
 
 
@@ -130,11 +131,51 @@ class _Row:
 _COLUMNS = ("began", "ended", "open_times", "clock_times")
 
 
-def _by_day(rows: QuerySet[DayCount]) -> dict[date, list[_Row]]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    workspace_id: int
+    channel_id: int | None
+    team_id: int | None
+    after: date
+
+
+@dataclass(frozen=True, slots=True)
+class _OfDay:
+    began: int
+    ended: int
+    times: Times
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    days: Mapping[date, _OfDay]
+    all: Times
+
+
+# An open page is looked at more often than something is counted, and adding up sketches takes a while.
+@lru_cache(maxsize=256)
+def _told(asked: _Asked, stamps: tuple[int, ...]) -> _Told:
+    """The days that were asked for and all of them together. `stamps` are others as soon as a count is."""
+    rows = DayCount.objects.filter(
+        workspace=asked.workspace_id, day__gt=asked.after, team=asked.team_id, person=None
+    )
+    if asked.channel_id is not None:
+        rows = rows.filter(channel=asked.channel_id)
     found: dict[date, list[_Row]] = defaultdict(list)
     for day, *values in rows.values_list("day", *_COLUMNS):
         found[day].append(_Row(*values))
-    return found
+    days = {day: _together(of) for day, of in found.items()}
+    of_days = {day: _OfDay(row.began, row.ended, _times([row])) for day, row in days.items()}
+    return _Told(days=of_days, all=_times(days.values()))
+
+
+def _together(rows: Sequence[_Row]) -> _Row:
+    return _Row(
+        began=sum(row.began for row in rows),
+        ended=sum(row.ended for row in rows),
+        open_times=sketch.merged(row.open_times for row in rows),
+        clock_times=sketch.merged(row.clock_times for row in rows),
+    )
 
 
 def _times(rows: Iterable[_Row]) -> Times:
@@ -150,28 +191,24 @@ def _times(rows: Iterable[_Row]) -> Times:
     )
 
 
+_NOTHING = _OfDay(0, 0, Times(answered=0, median=None, most=None, clock_median=None, clock_most=None))
+
+
 def _days(
-    by_day: dict[date, list[_Row]], last: date, days: int, open_now: int, calendar: Calendar
-) -> list[Day]:
+    told: Mapping[date, _OfDay], last: date, days: int, open_now: int, calendar: Calendar
+) -> tuple[Day, ...]:
     """The days in their order, counted back from now."""
     found: list[Day] = []
     still_open = open_now
     for back in range(days):
         day = last - timedelta(days=back)
-        rows = by_day.get(day, [])
-        began, ended = sum(row.began for row in rows), sum(row.ended for row in rows)
+        of = told.get(day, _NOTHING)
+        closed = not calendar.open_spans(day)
         found.append(
-            Day(
-                day=day,
-                closed=not calendar.open_spans(day),
-                open=still_open,
-                began=began,
-                ended=ended,
-                **vars(_times(rows)),
-            )
+            Day(day=day, closed=closed, open=still_open, began=of.began, ended=of.ended, **vars(of.times))
         )
-        still_open -= began - ended
-    return found[::-1]
+        still_open -= of.began - of.ended
+    return tuple(found[::-1])
 
 
 def _teams(actor: Actor, rows: QuerySet[DayCount]) -> list[Share]:

@@ -16,6 +16,7 @@ class Mark(models.Model):
 
     channel = models.OneToOneField(Channel, models.CASCADE, related_name="insights_mark")
     seq = models.BigIntegerField(default=0)
+    stamp = models.BigIntegerField(default=0, help_text="another number after each change of the counts")
     personal = models.BooleanField(default=False, help_text="whether the counts name who answered")
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ guarantees", VLDB 2019): the buckets widen so that each quantile is right to wit
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 ACCURACY = 0.01
@@ -29,10 +30,10 @@ def _minutes(number: int) -> float:
 
 def merged(sketches: Iterable[Sketch]) -> dict[str, int]:
     """All of them together. A count that is negative takes away."""
-    total: dict[str, int] = {}
+    total: dict[str, int] = defaultdict(int)
     for sketch in sketches:
         for key, count in sketch.items():
-            total[key] = total.get(key, 0) + count
+            total[key] += count
     return {key: count for key, count in total.items() if count}
 
 

@@ -107,7 +107,7 @@ def test_what_the_page_costs_does_not_grow_with_the_cases(
     url = reverse("today-figures", args=[desk.actor.workspace.slug])
     client.get(url)
     lived(desk, time)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(url)
 
 

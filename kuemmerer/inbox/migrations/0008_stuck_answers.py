@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0002_teams'),
         ('channels', '0002_data_protection'),
-        ('inbox', '0006_teamwork'),
+        ("inbox", "0007_saved_reply_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
