@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0002_teams'),
         ('channels', '0002_data_protection'),
-        ("inbox", "0007_saved_reply_languages"),
+        ("inbox", "0009_merging"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
