@@ -51,8 +51,8 @@ class RuleForm(DeskForm):
     words = _lines(
         gettext_lazy("The text holds"),
         gettext_lazy(
-            "One word or phrase a line; one of them is enough, with any ending. "
-            "A star stands for further letters: *torte finds the Hochzeitstorte, liefer* the Lieferzeit."
+            "One word or phrase a line; one of them is enough, also with another usual ending. "
+            "A star stands for further letters: *torte finds the Hochzeitstorte, bestell* also bestellt."
         ),
     )
     intents = _boxes(

@@ -136,8 +136,7 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
     _edited([i for i in batch if i.pk in known and not _is_withdrawn(i)])
     telling.opened(opened, now=now)
     telling.assigned(given, by=None, now=now)
-    for case in closed:
-        telling.closed(case, now=now)
+    telling.all_closed(closed, now=now)
 
 
 def _by_case(

@@ -21,7 +21,7 @@ operations = Operations("Inbox")
 class ConditionsInput(Input):
     channels: list[Id] = Field(default=[], description="Ids; empty for all, as with all conditions.")
     words: list[str] = Field(
-        default=[], description="Words or phrases with any ending, one is enough; “liefer*”, “*torte”."
+        default=[], description="Words or phrases with usual endings, one is enough; “bestell*”, “*torte”."
     )
     languages: list[str] = Field(default=[], description="Codes such as “de”.")
     intents: list[str] = Field(default=[], description="As the case has it when the words come in.")
