@@ -42,7 +42,7 @@ def _part(
         return None
     number = len(cases) if len(cases) < SHOWN else found.order_by()[: lists.COUNT_UP_TO + 1].count()
     count = lists.shown_count(number)
-    rows = pages.case_rows(request.actor, cases, now)
+    rows = pages.case_rows(request, cases, now)
     url = reverse("inbox", args=[request.actor.workspace.slug])
     return Shown(
         template=TEMPLATE,
@@ -118,7 +118,7 @@ def stuck(request: WorkspaceRequest, now: datetime) -> Shown | None:
         return None
     number = len(newest) if len(newest) < SHOWN else replies.order_by()[: lists.COUNT_UP_TO + 1].count()
     count = lists.shown_count(number)
-    rows = pages.case_rows(request.actor, cases, now)
+    rows = pages.case_rows(request, cases, now)
     return Shown(
         template=TEMPLATE,
         context={"rows": rows},

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -204,10 +205,16 @@ def _rows(
     return rows
 
 
-def case_rows(actor: Actor, found: Sequence[Case], now: datetime) -> list[CaseRow]:
+def case_rows(request: WorkspaceRequest, found: Sequence[Case], now: datetime) -> list[CaseRow]:
     """The lines of a few cases for another page; each leads to the case with the list of open ones."""
-    base = reverse("inbox", args=[actor.workspace.slug])
-    return _rows(lists.Page(cases=found, next=None), base, _Names(actor.workspace), {}, now, None, pick=False)
+    workspace = request.actor.workspace
+    # Several parts of one page ask for lines.
+    names = _names_for.setdefault(request, _Names(workspace))
+    base = reverse("inbox", args=[workspace.slug])
+    return _rows(lists.Page(cases=found, next=None), base, names, {}, now, None, pick=False)
+
+
+_names_for: WeakKeyDictionary[HttpRequest, _Names] = WeakKeyDictionary()
 
 
 def due_state(case: Case, now: datetime) -> str:
