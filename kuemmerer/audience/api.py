@@ -114,7 +114,7 @@ class ContactChange(Input):
     notes: str | None = None
 
 
-class MergeInput(Input):
+class MergeContactsInput(Input):
     contact: Id = Field(description="The contact that becomes part of this one.")
 
 
@@ -231,7 +231,7 @@ def unlink_account(request: ApiRequest, contact_id: int, author_id: int) -> None
 
 
 @operations.post("/contacts/{int:contact_id}/merge", "contacts.edit", WholeContactAnswer)
-def merge_contacts(request: ApiRequest, contact_id: int, data: MergeInput) -> WholeContactAnswer:
+def merge_contacts(request: ApiRequest, contact_id: int, data: MergeContactsInput) -> WholeContactAnswer:
     """Make one contact of two"""
     merged = contacts.merge(
         actor=request.actor, contact_id=contact_id, other_id=data.contact, now=clock.now()
@@ -293,7 +293,7 @@ class InventoryAnswer(Answer):
     counts: dict[str, int] = Field(description="How many rows of what.")
 
 
-class EraseInput(Input):
+class ErasePersonInput(Input):
     sure: bool = Field(description="Must be true: nothing of it can be brought back.")
 
 
@@ -333,7 +333,7 @@ def export_author(request: ApiRequest, author_id: int) -> HttpResponse:
 
 
 @operations.post("/contacts/{int:contact_id}/erase", "privacy.manage", RecordAnswer)
-def erase_contact(request: ApiRequest, contact_id: int, data: EraseInput) -> RecordAnswer:
+def erase_contact(request: ApiRequest, contact_id: int, data: ErasePersonInput) -> RecordAnswer:
     """Erase everything about a contact
 
     With all accounts and what they wrote. It does not come back with the next sync; at the networks nothing
@@ -344,7 +344,7 @@ def erase_contact(request: ApiRequest, contact_id: int, data: EraseInput) -> Rec
 
 
 @operations.post("/authors/{int:author_id}/erase", "privacy.manage", RecordAnswer)
-def erase_author(request: ApiRequest, author_id: int, data: EraseInput) -> RecordAnswer:
+def erase_author(request: ApiRequest, author_id: int, data: ErasePersonInput) -> RecordAnswer:
     """Erase everything about an account
 
     As `POST /contacts/{contact_id}/erase`. Other accounts of the same contact stay.

@@ -109,26 +109,26 @@ def list_privacy_records(request: ApiRequest, page: Query[PageInput]) -> PageOf[
     return PageOf(items=[RecordAnswer.of(row) for row in found], next=following)
 
 
-class StatisticsAnswer(Answer):
+class PersonalStatisticsAnswer(Answer):
     personal: bool = Field(description="Whether statistics may name single employees; else teams only.")
 
 
-class StatisticsInput(Input):
+class PersonalStatisticsInput(Input):
     personal: bool
 
 
-@operations.get("/personal-statistics", "inbox.view", StatisticsAnswer)
-def get_personal_statistics(request: ApiRequest) -> StatisticsAnswer:
+@operations.get("/personal-statistics", "inbox.view", PersonalStatisticsAnswer)
+def get_personal_statistics(request: ApiRequest) -> PersonalStatisticsAnswer:
     """Get whether statistics may name single employees"""
-    return StatisticsAnswer(personal=privacy.may_show_person(request.actor.workspace))
+    return PersonalStatisticsAnswer(personal=privacy.may_show_person(request.actor.workspace))
 
 
-@operations.patch("/personal-statistics", "workspace.manage", StatisticsAnswer)
-def set_personal_statistics(request: ApiRequest, data: StatisticsInput) -> StatisticsAnswer:
+@operations.patch("/personal-statistics", "workspace.manage", PersonalStatisticsAnswer)
+def set_personal_statistics(request: ApiRequest, data: PersonalStatisticsInput) -> PersonalStatisticsAnswer:
     """Allow or forbid statistics of single employees
 
     In Germany they need a reason (§ 26 BDSG) and the consent of a works council (§ 87 Abs. 1 Nr. 6 BetrVG).
     """
     now = clock.now()
     on = privacy.set_personal_statistics(actor=request.actor, on=data.personal, now=now)
-    return StatisticsAnswer(personal=on)
+    return PersonalStatisticsAnswer(personal=on)

@@ -61,8 +61,6 @@ def merge(*, actor: Actor, case_id: int, into_id: int, now: datetime) -> Case:
     authors or channels, NotFound, Forbidden.
     """
     actor.need("inbox.work")
-    if case_id == into_id:
-        raise Invalid(_("Choose another case."), field="case")
     return _again_and_again(lambda: _merge(actor, case_id, into_id, now))
 
 
@@ -153,6 +151,8 @@ def _locked(actor: Actor, ids: Sequence[int]) -> list[Case]:
 
 def _merge(actor: Actor, case_id: int, into_id: int, now: datetime) -> Case:
     source, target = _locked(actor, [case_id, into_id])
+    if case_id == into_id:
+        raise Invalid(_("Choose another case."), field="case")
     if source.pk == target.pk:
         return target
     if (source.author_id, source.channel_id) != (target.author_id, target.channel_id):

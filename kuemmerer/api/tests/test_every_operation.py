@@ -139,6 +139,8 @@ def full(at_nine: None) -> tuple[Program, dict[str, int]]:
         "author_id": case["author"]["id"],
         "contact_id": desk.post("/contacts", {"author": case["author"]["id"]})["id"],
     }
+    together = {"do": "priority", "cases": [case["id"]], "value": 3}
+    ids["run_id"] = desk.post("/cases/together", together)["id"]
     away = {"member_id": ids["member_id"], "first_day": "2100-01-01", "last_day": "2100-01-02"}
     ids["absence_id"] = desk.post("/absences", away)["id"]
     return desk, ids

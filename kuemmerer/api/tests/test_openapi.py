@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from kuemmerer.api.fields import Answer, Input
+
 pytestmark = pytest.mark.django_db
 
 KEPT = Path(__file__).parents[3] / "docs" / "api" / "openapi.json"
@@ -34,6 +36,18 @@ def test_the_document_is_the_only_page_beside_the_operations() -> None:
         response = Client().get(f"/api/v1/{path}")
         assert response.status_code == 404
         assert response["Content-Type"] == "application/problem+json"
+
+
+def test_no_two_shapes_have_the_same_name() -> None:
+    """Of two, the document would describe one and say it of both."""
+    Client().get("/api/v1/openapi.json")
+    modules: dict[str, set[str]] = {}
+    waiting: list[type] = [Answer, Input]
+    while waiting:
+        for shape in waiting.pop().__subclasses__():
+            modules.setdefault(shape.__name__, set()).add(shape.__module__)
+            waiting.append(shape)
+    assert {name: found for name, found in modules.items() if len(found) > 1} == {}
 
 
 def test_operation_ids_are_words_that_a_client_generator_can_use() -> None:

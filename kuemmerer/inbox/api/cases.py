@@ -172,7 +172,7 @@ class SnoozeInput(Input):
     until: Moment
 
 
-class MergeInput(Input):
+class MergeCasesInput(Input):
     case: Id = Field(description="The id of the case that becomes a part of this one.")
 
 
@@ -247,7 +247,7 @@ def unlabel_case(request: ApiRequest, case_id: int, label_id: int) -> CaseAnswer
 
 
 @operations.post("/cases/{int:case_id}/merge", "inbox.work", CaseAnswer)
-def merge_case(request: ApiRequest, case_id: int, data: MergeInput) -> CaseAnswer:
+def merge_case(request: ApiRequest, case_id: int, data: MergeCasesInput) -> CaseAnswer:
     """Make another case of the same author a part of this one
 
     It brings its words, answers, notes and labels; its id leads here from now on. Only cases of the same
@@ -263,6 +263,7 @@ def split_case(request: ApiRequest, case_id: int, data: SplitInput) -> CaseAnswe
 
     Their answers go along, notes stay. New words of the conversation come to the new case.
     """
+    cases.get(actor=request.actor, case_id=case_id)
     if (data.from_interaction is None) == (data.interactions is None):
         raise Invalid("Give either `from_interaction` or `interactions`.", field="from_interaction")
     chosen = data.interactions or []

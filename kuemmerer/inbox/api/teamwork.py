@@ -44,21 +44,21 @@ class ApprovalPolicyAnswer(Answer):
         return cls(agents=policy.agents, labels=list(labels))
 
 
-class EventAnswer(Answer):
+class CaseEventAnswer(Answer):
     id: int
     at: Moment
     text: str = Field(description="What happened, as a sentence in your language.")
 
 
-@operations.get("/cases/{int:case_id}/events", "inbox.view", PageOf[EventAnswer])
-def list_events(request: ApiRequest, case_id: int) -> PageOf[EventAnswer]:
+@operations.get("/cases/{int:case_id}/events", "inbox.view", PageOf[CaseEventAnswer])
+def list_events(request: ApiRequest, case_id: int) -> PageOf[CaseEventAnswer]:
     """List what a case went through, the oldest first
 
     What people and rules did with it, at most the newest 100; what was said is in its interactions, replies
     and notes.
     """
     case = cases.get(actor=request.actor, case_id=case_id)
-    events = [EventAnswer(id=e.id, at=e.at, text=e.text) for e in timeline.events(case)]
+    events = [CaseEventAnswer(id=e.id, at=e.at, text=e.text) for e in timeline.events(case)]
     return PageOf(items=events, next=None)
 
 
