@@ -45,7 +45,8 @@ def _escalate(workspace: Workspace, now: datetime) -> int:
     )
     cases = list(waiting.select_related("author", "team", "channel", "assignee").order_by("pk")[:BATCH])
     book = RuleBook(workspace)
-    told: dict[tuple[User, str], list[Case]] = defaultdict(list)
+    # One's own cases stand apart from those of the team.
+    told: dict[tuple[User, str, bool], list[Case]] = defaultdict(list)
     count = 0
     for case in cases:
         case.workspace = workspace
@@ -56,11 +57,11 @@ def _escalate(workspace: Workspace, now: datetime) -> int:
         if is_new:
             count += 1
             for user, kind in _concerned(case, step, now):
-                told[user, kind].append(case)
+                told[user, kind, case.assignee_id == user.pk].append(case)
         case.escalated = step
         book.set_next_warning(case)
     rows.update(cases, ["escalated", "escalate_at"])
-    for (user, kind), theirs in told.items():
+    for (user, kind, _own), theirs in told.items():
         _tell(user, kind, theirs, now)
     return count
 
