@@ -184,7 +184,7 @@ def give_back(*, actor: Actor, reply_id: int, remark: str, now: datetime) -> Rep
 def _undecided(actor: Actor, reply_id: int) -> Reply:
     actor.need("inbox.approve")
     reply = (
-        Reply.objects.select_for_update(of=("self",))
+        Reply.objects.select_for_update(of=("self",), no_key=True)
         .select_related("case__author", "author", "channel")
         .filter(workspace=actor.workspace, pk=reply_id)
         .first()

@@ -2,7 +2,8 @@
 conversation come to where people have put it.
 
 Both lock in this order: the channel's read mark (as who makes cases of new words), the answers (as who
-delivers them), the cases by their ids.
+delivers them), the cases by their ids. An answer stays, so its lock leaves others free to refer to it: the
+search index does, under the locks of the cases.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def _locked(actor: Actor, ids: Sequence[int]) -> list[Case]:
     list(marks.order_by("channel").values_list("pk", flat=True))
     pks = [case.pk for case in known]
     replies = Reply.objects.filter(case__in=pks).order_by("pk")
-    locked = set(replies.select_for_update().values_list("pk", flat=True))
+    locked = set(replies.select_for_update(no_key=True).values_list("pk", flat=True))
     found = {case.pk: case for case in rows.select_for_update().filter(pk__in=pks).order_by("pk")}
     if set(replies.values_list("pk", flat=True)) - locked:
         raise _AnswerCameInBetween

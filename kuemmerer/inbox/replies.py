@@ -190,7 +190,7 @@ def checked_text(channel: Channel, interaction: Interaction, text: str, now: dat
 def _locked(actor: Actor, reply_id: int) -> Reply:
     actor.need("inbox.reply")
     reply = (
-        Reply.objects.select_for_update(of=("self",))
+        Reply.objects.select_for_update(of=("self",), no_key=True)
         .select_related("interaction__author", "interaction__thread", "channel", "case")
         .filter(workspace=actor.workspace, pk=reply_id)
         .first()

@@ -22,6 +22,7 @@ from django.db.models import F, Q
 from kuemmerer.channels.models import Author, Channel, Interaction
 from kuemmerer.core.rows import insert
 from kuemmerer.inbox.models import (
+    Case,
     CaseInteraction,
     IndexedName,
     Note,
@@ -34,6 +35,11 @@ from kuemmerer.inbox.models import (
 from kuemmerer.inbox.search.words import Indexed, indexed
 
 log = logging.getLogger(__name__)
+
+
+class _Moved(Exception):
+    """Words came to another case while they were read."""
+
 
 BATCH = 500
 SETTLED = timedelta(minutes=10)
@@ -131,9 +137,8 @@ def _read(source: _Source, rows: models.QuerySet[Any]) -> list[_Text]:
 
 
 def _write(source: _Source, texts: Sequence[_Text]) -> None:
-    """Bring the entries of these texts up to date. Call in a transaction."""
-    # Taken apart outside of any transaction: what has gone or moved to another case meanwhile counts.
-    case_of = dict(source.rows.filter(pk__in=[text.pk for text in texts]).values_list("pk", "case_id"))
+    """Bring the entries of these texts up to date. Call in a transaction. Raises _Moved."""
+    case_of = _cases_locked(source, texts)
     texts = [replace(text, case_id=case_of[text.pk]) for text in texts if text.pk in case_of]
     present = Passage.objects.filter(**{f"{source.column}__in": case_of})
     ids = dict(present.values_list(f"{source.column}_id", "pk"))
@@ -156,6 +161,19 @@ def _write(source: _Source, texts: Sequence[_Text]) -> None:
         ],
     )
     _note_names({text.author_id: text.author for text in texts})
+
+
+def _cases_locked(source: _Source, texts: Sequence[_Text]) -> dict[int, int]:
+    """The case of each text that is still there, which stays so until the transaction ends. Raises _Moved."""
+    # Read outside of any transaction: what has gone or moved to another case meanwhile counts. Entries are
+    # written only under the locks of their cases, as who merges cases does it: so nobody waits in a circle.
+    rows = source.rows.filter(pk__in=[text.pk for text in texts]).order_by().values_list("pk", "case_id")
+    cases = sorted({case for _pk, case in rows})
+    list(Case.objects.select_for_update(no_key=True).filter(pk__in=cases).order_by("pk").values_list("pk"))
+    case_of = dict(rows.all())
+    if not set(case_of.values()) <= set(cases):
+        raise _Moved
+    return case_of
 
 
 def _new_ids(texts: Sequence[_Text]) -> dict[int, int]:
@@ -221,7 +239,7 @@ def _unless_moved(step: Callable[[], int]) -> int:
     """What a step has done. One whose case is merged or erased right then is undone and comes next time."""
     try:
         return step()
-    except IntegrityError:
+    except (IntegrityError, _Moved):
         log.info("A case went away while its texts were indexed; they are indexed next time")
         return 0
 

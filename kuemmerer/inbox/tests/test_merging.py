@@ -608,7 +608,7 @@ def test_merging_while_words_come_and_answers_go_loses_nothing_and_waits_in_no_c
     places = [post(desk) for _ in range(4)]
     found = [asked(desk, f"Anfang {n}", to=place) for n, place in enumerate(places)]
     errors: list[Exception] = []
-    rounds = 8
+    rounds = 20
 
     def guarded(what: Any) -> threading.Thread:
         def go() -> None:
