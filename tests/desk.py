@@ -96,7 +96,11 @@ class Api:
                 asked = time.monotonic()
             return next((one for one in self.interactions(channel) if one["remote_id"] == remote_id), None)
 
-        return eventually(look, within=PATIENCE, every=0.5)
+        try:
+            return eventually(look, within=PATIENCE, every=0.5)
+        except TimeoutError as error:
+            error.add_note(f"{len(self.interactions(channel))} others came; {self.channel(channel)}")
+            raise
 
     def case_of(self, interaction: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for the case that these words opened; with its conversation."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -33,6 +33,8 @@ SMALLEST_PAGE = 15
 MOST_PAGES = 40
 WATCHED = 40
 """How many of our latest statuses are watched for answers that bring no notification."""
+OVERLAP = timedelta(minutes=2)
+"""Servers number notifications before they show them: what is younger may still get one below it."""
 PATIENCE = 3
 """How often a conversation may fail to load before its mention is taken without it."""
 MOST_ITEMS = 1000
@@ -101,10 +103,10 @@ class Harvest:
 def fetch(session: Session, cursor: Mapping[str, Any], *, since: datetime) -> Batch:
     """See `Connector.fetch`.
 
-    The cursor: `newest`, the last notification taken; during a backfill `older`, from which it goes on
-    downwards while `newest` stays where it began, so that what arrives meanwhile is found afterwards;
-    `replies`, our latest statuses and how many answers each had; `stuck`, a notification whose conversation
-    failed to load, and how often.
+    The cursor: `newest`, the notification after which a fetch begins, and `taken`, those after it that are
+    done; during a backfill `older`, from which it goes on downwards while `newest` stays where it began, so
+    that what arrives meanwhile is found afterwards; `replies`, our latest statuses and how many answers each
+    had; `stuck`, a notification whose conversation failed to load, and how often.
     """
     api, me = Api(session), Me.of(session.settings)
     harvest = Harvest(me=me, threads=Threads(api), now=session.now, since=since)
@@ -123,16 +125,37 @@ _Step = tuple[dict[str, Any], bool, datetime | None]
 
 
 def _forward(api: Api, harvest: Harvest, cursor: Mapping[str, Any]) -> _Step:
-    """From the last notification taken to the newest, oldest first."""
+    """What came after `newest` and was not taken yet, oldest first."""
+    taken = cursor.get("taken")
+    done = {ident(one) for one in taken} if isinstance(taken, (list, tuple)) else set()
     after = dict(cursor)
-    records = _since(api, text(cursor["newest"]))
-    for notification in reversed(records):
-        if not ident(notification.get("id")):
-            continue
+    records = found = _since(api, text(cursor["newest"]))
+    while len(found) >= SMALLEST_PAGE and done.issuperset(ident(record["id"]) for record in found):
+        records = (found := _since(api, ident(found[0]["id"]))) + records
+    fresh = [record for record in reversed(records) if ident(record["id"]) not in done]
+    for notification in fresh:
         if not _taken(harvest, notification, cursor, after):
-            return after, "stuck" not in after, None
-        after["newest"] = ident(notification["id"])
-    return after, bool(records), None
+            return _begin_again(after, records, done, harvest.now), "stuck" not in after, None
+        done.add(ident(notification["id"]))
+    return _begin_again(after, records, done, harvest.now), bool(fresh), None
+
+
+def _begin_again(
+    after: Mapping[str, Any], records: Sequence[Record], done: Collection[str], now: datetime
+) -> dict[str, Any]:
+    """The cursor for the next fetch: it begins after the last of these (newest first) below which nothing
+    can come any more.
+    """
+    newest, young = text(after.get("newest")), list(records)
+    while young and ident(young[-1]["id"]) in done and _is_settled(young[-1], now):
+        newest = ident(young.pop()["id"])
+    taken = [ident(record["id"]) for record in young if ident(record["id"]) in done]
+    return {**after, "newest": newest, "taken": taken}
+
+
+def _is_settled(notification: Record, now: datetime) -> bool:
+    created = moment(notification.get("created_at"))
+    return created is None or created < now - OVERLAP
 
 
 def _since(api: Api, newest: str) -> list[Record]:
@@ -141,16 +164,16 @@ def _since(api: Api, newest: str) -> list[Record]:
     def page(older: str) -> list[Record]:
         records = api.page(NOTIFICATIONS, min_id=newest, max_id=older, **_asked()).records
         # A server that does not know `min_id` begins with the newest: what we know marks the end.
-        return list(takewhile(lambda record: ident(record.get("id")) != newest, _newest_first(records)))
+        new = takewhile(lambda record: ident(record.get("id")) != newest, _newest_first(records))
+        return [record for record in new if ident(record.get("id"))]
 
     found = latest = page("")
     for _number in range(MOST_PAGES):
         # snac takes `min_id` for `since_id` and gives the newest: then there is a gap to be closed downwards.
-        oldest = next((ident(record.get("id")) for record in reversed(latest) if record.get("id")), "")
-        if len(latest) < SMALLEST_PAGE or not oldest:
+        if len(latest) < SMALLEST_PAGE:
             break
-        known = {ident(record.get("id")) for record in found}
-        latest = [record for record in page(oldest) if ident(record.get("id")) not in known]
+        known = {ident(record["id"]) for record in found}
+        latest = [record for record in page(ident(latest[-1]["id"])) if ident(record["id"]) not in known]
         found = found + latest
     return found
 
@@ -160,18 +183,23 @@ def _backward(api: Api, harvest: Harvest, cursor: Mapping[str, Any]) -> _Step:
     older = text(cursor.get("older"))
     page = api.page(NOTIFICATIONS, max_id=older, **_asked())
     records = [record for record in _newest_first(page.records) if ident(record.get("id"))]
-    newest = text(cursor.get("newest")) or (ident(records[0]["id"]) if records else "")
-    after: dict[str, Any] = {**cursor, "newest": newest, "older": older}
+    after: dict[str, Any] = {**cursor, "older": older}
+    if records and not text(cursor.get("newest")):
+        # All of this page is taken before the walk down ends; the oldest is something to begin after.
+        young = list(takewhile(lambda record: not _is_settled(record, harvest.now), records[:-1]))
+        after["newest"] = ident(records[len(young)]["id"])
+        after["taken"] = [ident(record["id"]) for record in young]
+    newest = bool(after.get("newest"))
     reached: datetime | None = None
     for notification in records:
         created = moment(notification.get("created_at")) or harvest.now
         if created < harvest.since:
-            return _done(after), bool(newest), harvest.since
+            return _done(after), newest, harvest.since
         if not _taken(harvest, notification, cursor, after):
             return after, "stuck" not in after, reached
         after["older"], reached = ident(notification["id"]), created
     if not page.older or page.older == older:
-        return _done(after), bool(newest), harvest.since
+        return _done(after), newest, harvest.since
     after["older"] = page.older
     return after, True, reached
 

@@ -31,10 +31,12 @@ def sync(
     raise AssertionError("`more` never ends")
 
 
-def mentions(server: FakeMastodon, count: int, *, first: int = 0) -> list[str]:
+def mentions(
+    server: FakeMastodon, count: int, *, first: int = 0, ago: timedelta = timedelta(hours=2)
+) -> list[str]:
     ids = [f"s{number:04}" for number in range(first, first + count)]
     for number, status_id in enumerate(ids, start=first):
-        at = NOW - timedelta(hours=2) + timedelta(seconds=number)
+        at = NOW - ago + timedelta(milliseconds=number)
         server.write(status_id, f"@desk Frage {number}", at=at, replies_count=0)
         server.notify(f"n{number:04}", "mention", status_id, at=at)
     return ids
@@ -42,16 +44,37 @@ def mentions(server: FakeMastodon, count: int, *, first: int = 0) -> list[str]:
 
 @pytest.mark.parametrize("min_id_is_since_id", [False, True])
 @pytest.mark.parametrize("count", [1, 29, 30, 31, 95])
+@pytest.mark.parametrize("ago", [timedelta(hours=2), timedelta(seconds=5)], ids=["settled", "young"])
 def test_everything_new_arrives_whatever_the_server_takes_min_id_for(
-    count: int, min_id_is_since_id: bool
+    ago: timedelta, count: int, min_id_is_since_id: bool
+) -> None:
+    server = FakeMastodon(min_id_is_since_id=min_id_is_since_id)
+    mentions(server, 1, ago=ago)
+    _first, cursor = sync(server)
+    new = mentions(server, count, first=1, ago=ago)
+    found, cursor = sync(server, cursor)
+    assert set(found) == set(new)
+    found, cursor = sync(server, cursor)
+    assert found == {}
+    later = mentions(server, 2, first=count + 1, ago=ago)
+    assert set(sync(server, cursor)[0]) == set(later)
+
+
+@pytest.mark.parametrize("min_id_is_since_id", [False, True])
+@pytest.mark.parametrize("first", [0, 1], ids=["while the past is read", "afterwards"])
+@pytest.mark.parametrize("many", [3, 40])
+def test_a_mention_that_appears_below_newer_ones_is_not_lost(
+    many: int, first: int, min_id_is_since_id: bool
 ) -> None:
     server = FakeMastodon(min_id_is_since_id=min_id_is_since_id)
     mentions(server, 1)
-    _first, cursor = sync(server)
-    new = mentions(server, count, first=1)
+    cursor = sync(server)[1] if first else None
+    young = mentions(server, many, first=1, ago=timedelta(seconds=5))
+    late = server.notifications.pop(-2)
     found, cursor = sync(server, cursor)
-    assert set(new) <= set(found)
-    assert sync(server, cursor)[0] == {}
+    assert set(young) - set(found) == {late["status"]["id"]}
+    server.notifications.insert(-1, late)
+    assert set(sync(server, cursor)[0]) == {late["status"]["id"]}
 
 
 def test_what_arrives_while_the_past_is_read_is_not_lost() -> None:
