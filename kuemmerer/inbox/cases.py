@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -356,14 +356,23 @@ def _still_waits(case: Case) -> None:
 
 def first_waiting(case: Case) -> datetime | None:
     """When the oldest words were written that still wait for an answer."""
+    return next((words.created_at for words in waiting_words(case)), None)
+
+
+def waiting_words(case: Case) -> Iterator[Interaction]:
+    """What its author wrote that would still wait for an answer if the case does, oldest first, without the
+    texts.
+    """
     words = _words(case).filter(created_at__gt=case.channel.connected_at - OLD)
+    words = words.filter(case_interaction__settled=False)
     reply = None
     if case.answered_at is not None:
         reply = _last_replies([case.pk]).get(case.pk)
         seen = min(case.answered_at, reply.interaction.created_at) if reply else case.answered_at
         words = words.filter(created_at__gt=seen)
-    words = words.order_by("created_at").defer("raw", "text")
-    return next((i.created_at for i in words if _is_unanswered(i, case.answered_at, reply)), None)
+    for word in words.order_by("created_at").defer("raw", "text"):
+        if _is_unanswered(word, case.answered_at, reply):
+            yield word
 
 
 def _wait_since(case: Case, first: datetime | None) -> None:
@@ -413,9 +422,10 @@ def answered(
     """
     case = Case.objects.select_for_update(of=("self",)).select_related("workspace", "channel").get(pk=case_id)
     waited = case.unanswered_since is not None
-    elsewhere = _merged_in_since(case, written_at, thread_id)
-    if elsewhere is not None:
-        _wait_since(case, elsewhere)
+    if _merged_in_since(case, written_at, thread_id):
+        seen = CaseInteraction.objects.filter(case=case, interaction__fetched_at__lte=written_at)
+        seen.filter(interaction__thread=thread_id).update(settled=True)
+        _still_waits(case)
     else:
         case.answered_at = max(case.answered_at or written_at, written_at)
         if waited:
@@ -432,19 +442,15 @@ def answered(
         telling.closed(case, now=now)
 
 
-def _merged_in_since(case: Case, written_at: datetime, thread_id: int | None) -> datetime | None:
-    """When the oldest waiting words were written that came into the case only after this answer had been
-    written, by a merger with another conversation: it does not answer them.
+def _merged_in_since(case: Case, written_at: datetime, thread_id: int | None) -> bool:
+    """Whether words wait that came into the case only after this answer had been written, by a merger with
+    another conversation: it does not answer them.
     """
     if not case.regrouped or thread_id is None or case.unanswered_since is None:
-        return None
+        return False
     if not MergedCase.objects.filter(case=case, merged_at__gte=written_at).exists():
-        return None
-    others = _words(case).exclude(thread=thread_id)
-    others = others.filter(created_at__gt=case.channel.connected_at - OLD)
-    if case.answered_at is not None:
-        others = others.filter(created_at__gt=case.answered_at)
-    return others.order_by("created_at").values_list("created_at", flat=True).first()
+        return False
+    return any(words.thread_id != thread_id for words in waiting_words(case))
 
 
 def wake_snoozed(now: datetime) -> int:

@@ -16,7 +16,6 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
@@ -147,6 +146,25 @@ def _locked(actor: Actor, ids: Sequence[int]) -> list[Case]:
     return [found[pk] for pk in pks]
 
 
+# --- which words wait
+
+
+def _waiting(case: Case) -> list[Interaction]:
+    return [] if case.unanswered_since is None else list(cases.waiting_words(case))
+
+
+def _let_wait(case: Case, waiting: Collection[int]) -> None:
+    """Let of the words of a case exactly these wait: what was said in another conversation answers none of
+    them, and what was answered there waits for no second answer.
+    """
+    own = Interaction.objects.filter(case_interaction__case=case, pk__in=waiting).order_by("created_at")
+    first = own.values_list("created_at", flat=True).first()
+    if first is not None and case.answered_at is not None:
+        case.answered_at = min(case.answered_at, first - timedelta(microseconds=1))
+    settled = [word.pk for word in cases.waiting_words(case) if word.pk not in waiting]
+    CaseInteraction.objects.filter(interaction__in=settled).update(settled=True)
+
+
 # --- merging
 
 
@@ -164,7 +182,7 @@ def _merge(actor: Actor, case_id: int, into_id: int, now: datetime) -> Case:
             )
         )
     both = source, target
-    waiting = [first for case in both if case.unanswered_since and (first := cases.first_waiting(case))]
+    waiting = {word.pk for case in both for word in _waiting(case)}
     answered = [case.answered_at for case in both if case.answered_at is not None]
     _move_all(source, target)
     MergedCase.objects.create(old_id=source.pk, case=target, merged_at=now)
@@ -175,10 +193,8 @@ def _merge(actor: Actor, case_id: int, into_id: int, now: datetime) -> Case:
     # Who was writing in one of both has not seen the other.
     target.revision = max(source.revision, target.revision) + 1
     _take_over(source, target)
-    # Words that wait must not count as answered by what was said in the other conversation.
     target.answered_at = max(answered, default=None)
-    if waiting and target.answered_at is not None:
-        target.answered_at = min(target.answered_at, min(waiting) - timedelta(microseconds=1))
+    _let_wait(target, waiting)
     _one_clock(source, target, now)
     for case, verb, other in ((target, "merged", source), (source, "merged into", target)):
         record(
@@ -283,7 +299,7 @@ def _split(actor: Actor, case_id: int, chosen: set[int], now: datetime) -> Case:
         raise Invalid(_("Some words have to stay in the case."), field="interactions")
     moved = sorted((words[pk] for pk in chosen), key=lambda i: (i.created_at, i.pk))
     left = sorted((i for pk, i in words.items() if pk not in chosen), key=lambda i: (i.created_at, i.pk))
-    waited = old.unanswered_since
+    waited, waiting = old.unanswered_since, {word.pk for word in _waiting(old)}
     was = {name: getattr(old, name) for name in _WAS}
     new = _new_part(old, moved)
     _give(old, new, moved)
@@ -291,7 +307,7 @@ def _split(actor: Actor, case_id: int, chosen: set[int], now: datetime) -> Case:
     at_home(old, left)
     old.regrouped, old.revision = True, old.revision + 1
     for case in (old, new):
-        _own_answers(case)
+        _let_wait(case, waiting)
         _own_clock(case, waited, was)
     if waited is not None and old.unanswered_since is None and new.unanswered_since is None:
         # Opened again by hand: no words wait, and yet somebody wants it done.
@@ -382,13 +398,6 @@ def _give(old: Case, new: Case, moved: Sequence[Interaction]) -> None:
         if old.unanswered_since
         else []
     )
-
-
-def _own_answers(case: Case) -> None:
-    """A merger takes back until when words count as answered; what was answered in this part, was."""
-    written = Reply.objects.filter(case=case, state=State.DELIVERED).values_list("written_at", flat=True)
-    newest = max([*written, *([case.answered_at] if case.answered_at else [])], default=None)
-    case.answered_at = newest
 
 
 def _own_clock(case: Case, waited: datetime | None, was: dict[str, Any]) -> None:

@@ -244,6 +244,10 @@ class CaseInteraction(models.Model):
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="case_interactions")
     interaction = models.OneToOneField(Interaction, models.CASCADE, related_name="case_interaction")
+    # After a merger one `answered_at` can no longer tell which words wait.
+    settled = models.BooleanField(
+        default=False, help_text="does not wait, whatever the case's answered_at says"
+    )
 
     def __str__(self) -> str:
         return f"{self.interaction_id} in {self.case_id}"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import close_old_connections, connection, transaction
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kuemmerer.accounts import workspaces
@@ -577,6 +577,11 @@ def quiet(db: None, time: Clock, tmp_path: Path) -> Iterator[tuple[Desk, Clock]]
     made.village.close()
 
 
+FOUND = [("says", 0, 0), ("says", 0, 0), ("says", 1, 0), ("answer", 0, 0), ("merge", 0, 1), ("split", 0, 0)]
+"""What was split off together, one part of it answered in another conversation."""
+
+
+@example(steps=FOUND)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=4, max_size=12))
 def test_whatever_is_merged_and_split_no_word_is_lost_and_none_forgotten(
