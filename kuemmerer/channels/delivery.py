@@ -110,6 +110,9 @@ class Delivery(models.Model):
     def refused(self, now: datetime) -> None:
         """Called in the transaction in which the row becomes rejected. `problem` says why."""
 
+    def in_doubt(self, now: datetime) -> None:
+        """Called in the transaction in which it becomes a person's to say whether the row arrived."""
+
     @property
     def problem_sentence(self) -> str:
         return sentence(self.problem, self.problem_words)
@@ -309,9 +312,17 @@ def _check(delivery: Delivery) -> None:
             next_at=sent_at + timedelta(seconds=channel.connector.settle_seconds),
         )
     else:
-        checks = delivery.checks + 1
-        next_at = now + CHECKS[checks] if checks < len(CHECKS) else None
-        _finish(delivery, state=State.UNKNOWN, next_at=next_at, checks=checks)
+        _ask_later(delivery, now)
+
+
+@transaction.atomic
+def _ask_later(delivery: Delivery, now: datetime) -> None:
+    """The network could not tell; after the last question only a person can."""
+    checks = delivery.checks + 1
+    next_at = now + CHECKS[checks] if checks < len(CHECKS) else None
+    if _finish(delivery, state=State.UNKNOWN, next_at=next_at, checks=checks) and next_at is None:
+        delivery.refresh_from_db()
+        delivery.in_doubt(now)
 
 
 def _finish(delivery: Delivery, **fields: object) -> bool:

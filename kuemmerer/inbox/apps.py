@@ -71,6 +71,11 @@ class InboxConfig(AppConfig):
                 permission="inbox.approve",
                 order=15,
             ),
+            kinds.Kind(
+                key="unsent",
+                label=_("An answer of mine or in my case was not sent or may not have arrived"),
+                order=14,
+            ),
             kinds.Kind(key="approval_decided", label=_("My answer was approved or returned"), order=16),
         )
         privacy.register(InboxData())

@@ -387,6 +387,11 @@ class Reply(Delivery):
 
         telling.rejected(self, now=now)
 
+    def in_doubt(self, now: datetime) -> None:
+        from kuemmerer.inbox import telling
+
+        telling.unsent(self, now=now)
+
 
 class ReplyKey(models.Model):
     """What a caller names a reply by, so that the same request twice writes one. It stays when the reply is

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kuemmerer.accounts.models import Membership, User
 from kuemmerer.accounts.teams import present
+from kuemmerer.channels.delivery import State
 from kuemmerer.inbox.models import Case, Note, Reply, Status
 from kuemmerer.notify import notices, webhooks
 from kuemmerer.notify.webhooks import Happening
@@ -111,6 +113,36 @@ def mentioned(people: Sequence[User], note: Note, *, now: datetime) -> None:
         )
 
 
+def unsent(reply: Reply, *, now: datetime) -> None:
+    """Only a person moves this answer on: the network refused it, or cannot tell whether it is there.
+
+    Who wrote it is told and whose the case is, for those who are away their deputies; where that is nobody,
+    the managers.
+    """
+    case, workspace = reply.case, reply.workspace
+    words = {"author": str(case.author)}
+    refused = reply.state == State.REJECTED
+    notice: dict[str, Any] = {
+        "workspace": workspace,
+        "kind": "unsent",
+        "title": lambda: (
+            _("The answer to %(author)s was not sent") % words
+            if refused
+            else _("Please look whether the answer to %(author)s has arrived") % words
+        ),
+        "text": lambda: reply.problem_sentence,
+        "path": f"{_path(case)}#reply-{reply.pk}",
+        # Sent again it has another key, and may be refused again.
+        "key": f"unsent-{reply.key}-{reply.state}",
+        "now": now,
+    }
+    theirs = Membership.objects.filter(workspace=workspace, user__in=[reply.author_id, case.assignee_id])
+    members = list(theirs.select_related("user"))
+    users = {member.user for member in members} | set(present(members, now.astimezone(workspace.zone).date()))
+    if not notices.tell_all(users=users, **notice):
+        notices.tell_those_who(permission="inbox.configure", **notice)
+
+
 def _list_of(owner: User, case: Case) -> str:
     return f"{reverse('inbox', args=[case.workspace.slug])}?view=open&assignee={owner.pk}"
 
@@ -195,6 +227,7 @@ def delivered(reply: Reply, *, now: datetime) -> None:
 
 
 def rejected(reply: Reply, *, now: datetime) -> None:
+    unsent(reply, now=now)
     # Sent again it has another key, and may be refused again.
     _emit_reply("reply.rejected", reply, key=reply.key, now=now)
 

@@ -16,6 +16,7 @@ from kuemmerer.accounts.models import Role
 from kuemmerer.channels import privacy
 from kuemmerer.inbox import cases, escalation, promises, replies, sweeps
 from kuemmerer.inbox.models import Case, Status
+from kuemmerer.networks.demo import Demo
 from kuemmerer.notify import events, webhooks
 from kuemmerer.notify import sweeps as notify_sweeps
 from kuemmerer.notify.models import Notice, WebhookDelivery
@@ -115,6 +116,51 @@ def test_several_cases_given_at_once_are_one_notice_with_a_line_each(desk: Desk)
     (notice,) = Notice.objects.filter(kind="assigned")
     assert [line["text"].split(":")[0] for line in notice.lines] == ["Ada Krüger", "Bert Öztürk"]
     assert notice.path.endswith(f"/inbox/?view=open&assignee={murat.user.pk}")
+
+
+def test_who_wrote_a_refused_answer_and_whose_case_it_is_are_told_each_time(desk: Desk) -> None:
+    writer, owner, other = desk.member(Role.AGENT), desk.member(Role.AGENT), desk.member(Role.AGENT)
+    _, case = desk.asked()
+    cases.assign(actor=desk.actor, case_id=case.pk, user_id=owner.user.pk, now=desk.now())
+    reply = desk.reply(case, by=writer)
+    desk.village.fault("rejected", 2)
+    desk.deliver()
+    title = f"Die Antwort an {case.author} wurde nicht gesendet"
+    assert (notices_of(writer, "unsent"), notices_of(owner, "unsent")) == ([title], [title])
+    (notice,) = Notice.objects.filter(user=writer.user, kind="unsent")
+    assert notice.text.startswith("Das Netzwerk hat das abgelehnt.")
+    assert notice.path.endswith(f"/inbox/{case.pk}/#reply-{reply.pk}")
+    replies.send_again(actor=desk.actor, reply_id=reply.pk, now=desk.now())
+    desk.deliver()
+    assert len(notices_of(writer, "unsent")) == 2
+    assert not Notice.objects.filter(user__in=[other.user, desk.actor.user], kind="unsent").exists()
+
+
+def test_a_refused_answer_of_who_has_left_is_told_to_the_managers(desk: Desk) -> None:
+    writer = desk.member(Role.AGENT)
+    _, case = desk.asked()
+    desk.reply(case, by=writer)
+    cases.assign(actor=desk.actor, case_id=case.pk, user_id=None, now=desk.now())
+    writer.membership.delete()
+    desk.village.fault("rejected")
+    desk.deliver()
+    assert len(notices_of(desk.actor, "unsent")) == 1
+
+
+def test_an_answer_of_which_nobody_knows_whether_it_arrived_is_told_once(
+    desk: Desk, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Demo, "find", lambda *args, **kwargs: None)
+    _, case = desk.asked()
+    reply = desk.reply(case)
+    desk.village.fault("cut_after")
+    for _hour in range(30):
+        desk.deliver()
+        time.forward(hours=1)
+    assert (fresh(reply).state, fresh(reply).next_at) == ("unknown", None)
+    assert notices_of(desk.actor, "unsent") == [
+        f"Bitte nachsehen, ob die Antwort an {case.author} angekommen ist"
+    ]
 
 
 # --- programs
