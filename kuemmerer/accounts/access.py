@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from kuemmerer.accounts.models import ApiToken, Membership, Role, User, Workspace, hash_token
 from kuemmerer.core.errors import Forbidden, NotFound
+from kuemmerer.core.prepared import PreparedRows
 
 _GUEST = frozenset({"inbox.view", "inbox.note", "channels.view", "ideas.view"})
 _AUTHOR = _GUEST | {"ideas.edit"}
@@ -68,18 +69,19 @@ class Actor:
         return f"{self.user.email} ({self.token.name})" if self.token else self.user.email
 
 
+_membership = PreparedRows(
+    lambda user, slug: Membership.objects.select_related("workspace").filter(user=user, workspace__slug=slug)
+)
+
+
 def actor_for(user: User | AnonymousUser, slug: str) -> Actor:
     """The actor for a user in the workspace with this slug. Raises NotFound for who is no member."""
-    membership = (
-        Membership.objects.select_related("workspace", "user")
-        .filter(user_id=user.pk, workspace__slug=slug)
-        .first()
-        if user.is_authenticated
-        else None
-    )
-    if membership is None:
+    found = _membership(user=user.pk, slug=slug) if isinstance(user, User) else []
+    if not found or not isinstance(user, User):
         raise NotFound
-    return Actor(user=membership.user, workspace=membership.workspace, membership=membership)
+    (membership,) = found
+    membership.user = user
+    return Actor(user=user, workspace=membership.workspace, membership=membership)
 
 
 def actor_in_last(user: User, slug: str) -> Actor | None:

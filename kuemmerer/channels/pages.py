@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +20,7 @@ from kuemmerer.channels.models import Channel, Credential
 from kuemmerer.channels.sweeps import EXPIRES_SOON, SILENT_AFTER, expires_soon, unsynced
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError
+from kuemmerer.core.prepared import Prepared
 from kuemmerer.networks.base import Connector
 from kuemmerer.networks.registry import connectors
 from kuemmerer.web.page import LOGIN, WorkspaceRequest, page
@@ -269,22 +270,30 @@ def disconnect(request: WorkspaceRequest, channel_id: int) -> HttpResponse:
     )
 
 
+_LOST = Q(state=Channel.State.RECONNECT)
+
+
+def _troubled(workspace: int, now: datetime) -> QuerySet[Channel]:
+    mine = Channel.objects.filter(workspace=workspace, credential__isnull=False)
+    return mine.filter(_LOST | unsynced(now) | expires_soon(now))
+
+
+_is_troubled = Prepared(lambda workspace, now: _troubled(workspace, now).values_list("pk")[:1])
+
+
 @add_banners
 def _banners(actor: Actor, now: datetime) -> list[Banner]:
     """Channels in trouble, on every page."""
     if not actor.can("channels.view"):
         return []
     url = reverse("channels", args=[actor.workspace.slug])
-    is_lost = Q(state=Channel.State.RECONNECT)
-    is_expiring = expires_soon(now)
-    mine = Channel.objects.filter(workspace=actor.workspace, credential__isnull=False)
-    troubled = mine.filter(is_lost | unsynced(now) | is_expiring)
     # Every page asks, and mostly all is well.
-    if not troubled.exists():
+    if not _is_troubled(workspace=actor.workspace.pk, now=now):
         return []
     named = (
-        troubled.order_by("name")
-        .annotate(lost=is_lost, silent=unsynced(now), expiring=is_expiring)
+        _troubled(actor.workspace.pk, now)
+        .order_by("name")
+        .annotate(lost=_LOST, silent=unsynced(now), expiring=expires_soon(now))
         .values("name", "lost", "silent", "expiring")
     )
     lost, silent, soon = (

@@ -18,6 +18,7 @@ from kuemmerer.channels.models import WORDS, Channel, Interaction
 from kuemmerer.core import clock, rows
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.prepared import PreparedRows
 from kuemmerer.inbox import deadlines, telling
 from kuemmerer.inbox.automation.run import Pass
 from kuemmerer.inbox.deadlines import RuleBook
@@ -49,8 +50,15 @@ def get(*, actor: Actor, case_id: int) -> Case:
     NotFound, Forbidden.
     """
     actor.need("inbox.view")
-    rows = Case.objects.select_related("channel", "author", "thread", "assignee")
-    return found(rows, actor, case_id)
+    known = _case(workspace=actor.workspace.pk, pk=case_id)
+    return known[0] if known else found(_with_all(), actor, case_id)
+
+
+def _with_all() -> QuerySet[Case]:
+    return Case.objects.select_related("channel", "author", "thread", "assignee")
+
+
+_case = PreparedRows(lambda workspace, pk: _with_all().filter(workspace=workspace, pk=pk))
 
 
 def found(rows: QuerySet[Case], actor: Actor, case_id: int) -> Case:

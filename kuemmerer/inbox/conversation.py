@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from kuemmerer.accounts.access import Actor
 from kuemmerer.audience import contacts
 from kuemmerer.channels.delivery import State
 from kuemmerer.channels.models import WORDS, Interaction
+from kuemmerer.core.prepared import Prepared, PreparedRows
 from kuemmerer.inbox import merging, moderation, timeline
 from kuemmerer.inbox.models import Case, CaseInteraction, Note, Reply, Route
 from kuemmerer.networks.base import Action, Kind
@@ -94,10 +95,7 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
         )
         for r in replies
     ]
-    entries += [
-        Entry(at=note.created_at, kind="note", note=note)
-        for note in Note.objects.filter(case=case).select_related("author")
-    ]
+    entries += [Entry(at=note.created_at, kind="note", note=note) for note in _notes(case=case.pk)]
     entries += [Entry(at=event.at, kind="event", event=event) for event in timeline.events(case)]
     entries.sort(key=lambda entry: entry.at)
     return Conversation(
@@ -107,15 +105,26 @@ def conversation(*, actor: Actor, case: Case, whole: bool = False) -> Conversati
     )
 
 
+_notes = PreparedRows(lambda case: Note.objects.filter(case=case).select_related("author"))
+_routes = Prepared(lambda thread: Route.objects.filter(thread=thread).values_list("case"))
+
+
 def _replies(case: Case) -> Iterable[Reply]:
     """Our answers in the conversations of a case, also to others; and in others' cases that came there."""
     threads = merging.thread_ids(case)
-    wanted = Q(case__thread__in=threads)
-    came = list(Route.objects.filter(thread__in=threads).values_list("case", flat=True))
-    if came or case.regrouped:
-        wanted |= Q(case=case) | Q(case__in=came, interaction__thread__in=threads)
+    came = [case_id for thread in threads for (case_id,) in _routes(thread=thread)]
+    if not came and not case.regrouped:
+        return _replies_in(thread=case.thread_id)
+    elsewhere = Q(case=case) | Q(case__in=came, interaction__thread__in=threads)
+    return _as_shown(Reply.objects.filter(Q(case__thread__in=threads) | elsewhere))
+
+
+def _as_shown(replies: QuerySet[Reply]) -> QuerySet[Reply]:
     # Whom another case's reply answers is asked for where there is one: joined in, it costs every page.
-    return Reply.objects.filter(wanted).select_related("author").order_by("id")
+    return replies.select_related("author").order_by("id")
+
+
+_replies_in = PreparedRows(lambda thread: _as_shown(Reply.objects.filter(case__thread=thread)))
 
 
 def _own(case: Case) -> Callable[[Interaction], bool]:
@@ -137,9 +146,20 @@ def _moves(reply: Reply) -> bool:
     )
 
 
+def _shown_in(thread_ids: Sequence[int]) -> QuerySet[Interaction]:
+    found = Interaction.objects.filter(thread__in=thread_ids, kind__in=SHOWN_KINDS)
+    return found.select_related("author").defer("raw")
+
+
+_newest = PreparedRows(lambda thread: _shown_in([thread]).order_by("-created_at", "-id")[: NEWEST + 1])
+
+
 def _interactions(case: Case, limit: int) -> tuple[list[Interaction], bool]:
-    thread = Interaction.objects.filter(thread__in=merging.thread_ids(case), kind__in=SHOWN_KINDS)
-    thread = thread.select_related("author").defer("raw")
+    if limit == NEWEST and not case.regrouped:
+        newest = _newest(thread=case.thread_id)
+        if len(newest) <= limit:
+            return newest, False
+    thread = _shown_in(merging.thread_ids(case))
     newest = list(thread.order_by("-created_at", "-id")[: limit + 1])
     found = {i.pk: i for i in newest[:limit]}
     if len(newest) > limit:

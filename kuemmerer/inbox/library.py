@@ -17,6 +17,7 @@ from kuemmerer.accounts.access import Actor
 from kuemmerer.channels.models import Interaction
 from kuemmerer.core.errors import Conflict, Invalid, Message, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.prepared import PreparedRows
 from kuemmerer.core.text import storable
 from kuemmerer.inbox.models import Case, Label, SavedReply
 
@@ -168,6 +169,9 @@ class Offer:
     suggested: bool
 
 
+_saved_replies = PreparedRows(lambda workspace: SavedReply.objects.filter(workspace=workspace))
+
+
 def offers(*, actor: Actor, case: Case, suggestion: SavedReply | None = None) -> list[Offer]:
     """The saved replies for a case, one for each name: the one that a rule suggests, then by how often they
     are used.
@@ -176,7 +180,7 @@ def offers(*, actor: Actor, case: Case, suggestion: SavedReply | None = None) ->
     else the first.
     """
     groups: dict[str, list[SavedReply]] = {}
-    for saved in SavedReply.objects.filter(workspace=actor.workspace):
+    for saved in _saved_replies(workspace=actor.workspace.pk):
         groups.setdefault(saved.name.casefold(), []).append(saved)
     wanted = _languages(actor, case) if any(len(group) > 1 for group in groups.values()) else ()
     first = suggestion.name.casefold() if suggestion else None

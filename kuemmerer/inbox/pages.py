@@ -24,6 +24,7 @@ from kuemmerer.channels.delivery import new_key
 from kuemmerer.channels.models import Author, Channel
 from kuemmerer.core import clock
 from kuemmerer.core.errors import DeskError, Invalid, NotFound
+from kuemmerer.core.prepared import Prepared, PreparedRows
 from kuemmerer.inbox import (
     cases,
     conversation,
@@ -55,6 +56,18 @@ SHOWN = 25
 # --- the list
 
 
+_channels = PreparedRows(
+    lambda workspace: Channel.objects.filter(workspace=workspace).order_by("name").only("network", "name")
+)
+_labels = PreparedRows(lambda workspace: Label.objects.filter(workspace=workspace))
+_teams = PreparedRows(lambda workspace: Team.objects.filter(workspace=workspace).only("name"))
+_memberships = PreparedRows(
+    lambda workspace: (
+        Membership.objects.filter(workspace=workspace).select_related("user").order_by("user__name")
+    )
+)
+
+
 class _Names:
     """What a workspace calls its channels, labels and people: asked once for a page that shows them often."""
 
@@ -63,12 +76,11 @@ class _Names:
 
     @cached_property
     def channels(self) -> dict[int, Channel]:
-        found = Channel.objects.filter(workspace=self._workspace).order_by("name")
-        return {channel.pk: channel for channel in found.only("network", "name")}
+        return {channel.pk: channel for channel in _channels(workspace=self._workspace.pk)}
 
     @cached_property
     def labels(self) -> dict[int, Label]:
-        return {label.pk: label for label in Label.objects.filter(workspace=self._workspace)}
+        return {label.pk: label for label in _labels(workspace=self._workspace.pk)}
 
     def chips(self, label_ids: Iterable[int]) -> list[dict[str, str]]:
         """How the labels look, by name."""
@@ -104,7 +116,7 @@ def _list_context(
         "can_work": actor.can("inbox.work"),
         "bulk_url": f"{reverse('bulk', args=[actor.workspace.slug])}?{urlencode(kept)}",
         "bulk_members": cache(lambda: _members(actor)),
-        "bulk_teams": cache(lambda: list(Team.objects.filter(workspace=actor.workspace))),
+        "bulk_teams": cache(lambda: _teams(workspace=actor.workspace.pk)),
         "snoozes": _snoozes(actor, now),
         "priorities": Priority.choices,
         "now": now,
@@ -246,6 +258,9 @@ def _open_case(request: WorkspaceRequest) -> int | None:
 # --- one case
 
 
+_labels_on = Prepared(lambda case: CaseLabel.objects.filter(case=case).values_list("label_id"))
+
+
 def _case_context(
     request: WorkspaceRequest, case: Case, names: _Names, now: datetime, **extra: Any
 ) -> dict[str, Any]:
@@ -255,10 +270,8 @@ def _case_context(
     opening = replies.opening(case)
     kept = {k: str(v) for k, v in request.GET.items() if k in query_string.KEPT and v}
     list_url = reverse("inbox", args=[actor.workspace.slug])
-    members = list(
-        Membership.objects.filter(workspace=actor.workspace).select_related("user").order_by("user__name")
-    )
-    labels_on = set(CaseLabel.objects.filter(case=case).values_list("label_id", flat=True))
+    members = _memberships(workspace=actor.workspace.pk)
+    labels_on = {label_id for (label_id,) in _labels_on(case=case.pk)}
     return {
         "case": case,
         "talk": talk,
@@ -269,7 +282,7 @@ def _case_context(
         "due_reason": promises.reason(case, [chip["name"] for chip in names.chips(labels_on)]),
         "intents": Intent.choices,
         "priorities": Priority.choices,
-        "teams": list(Team.objects.filter(workspace=actor.workspace)),
+        "teams": _teams(workspace=actor.workspace.pk),
         "members": [member.user for member in members],
         "names": mentions.Names(members),
         "all_labels": names.labels.values(),
@@ -305,8 +318,7 @@ def _same_author(case: Case, other: Case) -> bool:
 
 
 def _members(actor: Actor) -> list[User]:
-    found = Membership.objects.filter(workspace=actor.workspace).select_related("user")
-    return [member.user for member in found.order_by("user__name")]
+    return [member.user for member in _memberships(workspace=actor.workspace.pk)]
 
 
 def _face(case: Case, labels_on: Iterable[int]) -> str:
@@ -564,16 +576,22 @@ def open_count(actor: Actor, now: datetime) -> str:
     return lists.shown_count(lists.counts(actor=actor, now=now)[lists.View.OPEN])
 
 
+_overdue_negative = Prepared(
+    lambda workspace, now: (
+        Case.objects.filter(workspace=workspace, status=Status.OPEN, intent__in=NEGATIVE, due_at__lte=now)
+        .order_by("due_at")
+        .values_list("pk")[:COMPLAINTS]
+    )
+)
+
+
 @add_banners
 def _overdue_complaints(actor: Actor, now: datetime) -> list[Banner]:
     """A complaint whose answer is overdue is seen on every page until it is answered."""
-    overdue = Case.objects.filter(
-        workspace=actor.workspace, status=Status.OPEN, intent__in=NEGATIVE, due_at__lte=now
-    )
-    waiting = list(overdue.order_by("due_at").values_list("pk", flat=True)[:COMPLAINTS])
+    waiting = _overdue_negative(workspace=actor.workspace.pk, now=now)
     if not waiting:
         return []
-    case_id, number = waiting[0], len(waiting)
+    (case_id,), number = waiting[0], len(waiting)
     name = str(Author.objects.get(cases=case_id))
     if number == 1:
         text = _("A complaint by %(name)s is overdue.") % {"name": name}

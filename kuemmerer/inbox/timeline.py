@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from kuemmerer.accounts.models import Team, User, Workspace
 from kuemmerer.core.models import AuditRecord
+from kuemmerer.core.prepared import PreparedRows
 from kuemmerer.inbox import merging
 from kuemmerer.inbox.models import Case, Intent, Priority
 
@@ -137,13 +139,23 @@ _SHOWN_OTHERWISE = {"replied", "noted", "merged into"}
 """What stands in the conversation itself, and what the record of the other case says as well."""
 
 
+def _about(workspace_id: int, case_ids: Sequence[int]) -> QuerySet[AuditRecord]:
+    found = AuditRecord.objects.filter(
+        workspace_id=workspace_id, subject_type="case", subject_id__in=case_ids
+    )
+    return found.order_by("-id")[:NEWEST]
+
+
+_records = PreparedRows(lambda workspace, case: _about(workspace, [case]))
+
+
 def events(case: Case) -> list[Event]:
     """What people and sweeps did with a case, the oldest first; the newest 100 of them."""
-    ids = merging.all_ids(case) if case.regrouped else [case.pk]
-    found = AuditRecord.objects.filter(
-        workspace_id=case.workspace_id, subject_type="case", subject_id__in=ids
+    records = (
+        list(_about(case.workspace_id, merging.all_ids(case)))
+        if case.regrouped
+        else _records(workspace=case.workspace_id, case=case.pk)
     )
-    records = list(found.order_by("-id")[:NEWEST])
     shown = [record for record in reversed(records) if record.verb not in _SHOWN_OTHERWISE]
     if not shown:
         return []

@@ -24,7 +24,7 @@ def tabs(
     """The saved views as tabs; the one with exactly these filters is the current one."""
     base = reverse("inbox", args=[actor.workspace.slug])
     found = []
-    for saved in views.saved_views(actor=actor):
+    for saved in views.shown(actor=actor):
         own = views.filters_of(saved)
         found.append(
             {

@@ -11,10 +11,11 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kuemmerer.accounts.access import Actor
-from kuemmerer.accounts.models import Membership
+from kuemmerer.accounts.models import Membership, User
 from kuemmerer.channels.models import Channel
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.prepared import PreparedRows
 from kuemmerer.core.text import storable
 from kuemmerer.inbox import lists, search
 from kuemmerer.inbox.models import Label, SavedView, Status
@@ -26,11 +27,20 @@ MOST = 30
 def saved_views(*, actor: Actor) -> QuerySet[SavedView]:
     """The actor's own views and the team's, by name. Raises Forbidden."""
     actor.need("inbox.view")
-    return SavedView.objects.filter(_visible(actor), workspace=actor.workspace)
+    return SavedView.objects.filter(_visible(actor.user), workspace=actor.workspace)
 
 
-def _visible(actor: Actor) -> Q:
-    return Q(owner=actor.user) | Q(owner=None)
+def shown(*, actor: Actor) -> list[SavedView]:
+    """The same views, for every page of the inbox. Raises Forbidden."""
+    actor.need("inbox.view")
+    return _shown(workspace=actor.workspace.pk, user=actor.user.pk)
+
+
+def _visible(user: User | int) -> Q:
+    return Q(owner=user) | Q(owner=None)
+
+
+_shown = PreparedRows(lambda workspace, user: SavedView.objects.filter(_visible(user), workspace=workspace))
 
 
 def get(*, actor: Actor, view_id: int) -> SavedView:

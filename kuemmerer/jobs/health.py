@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Min
+from django.db.models import Min
 
+from kuemmerer.core.prepared import Prepared
 from kuemmerer.jobs.models import Heartbeat, Schedule
 from kuemmerer.jobs.sweeps import sweeps
 
@@ -38,10 +39,12 @@ def problems(now: datetime) -> list[Problem]:
     return [problem for function in _checks for problem in function(now)]
 
 
+_alive = Prepared(lambda since: Heartbeat.objects.filter(seen_at__gte=since).values_list("pk")[:1])
+
+
 def worker_is_dead(now: datetime) -> bool:
     """Whether no worker has shown itself for 45 seconds."""
-    seen = Heartbeat.objects.aggregate(seen=Max("seen_at"))["seen"]
-    return seen is None or now - seen > WORKER_SILENT
+    return not _alive(since=now - WORKER_SILENT)
 
 
 @check

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from kuemmerer.accounts.access import PERMISSIONS, Actor
 from kuemmerer.accounts.models import Membership, User, Workspace
 from kuemmerer.core.errors import NotFound
+from kuemmerer.core.prepared import Prepared
 from kuemmerer.jobs import sweeps
 from kuemmerer.notify import kinds, mail, preferences, push
 from kuemmerer.notify.language import Text, language_of, one_line, said
@@ -100,10 +101,16 @@ def _send_out(notice: Notice, kind: kinds.Kind, preference: Preference, now: dat
 # --- what people do with them
 
 
+_unseen = Prepared(
+    lambda workspace, user: Notice.objects.filter(workspace=workspace, user=user, seen_at=None).values_list(
+        "pk"
+    )[: MOST_COUNTED + 1]
+)
+
+
 def unseen(actor: Actor) -> int:
     """How many notices the person has not seen; counted up to 100."""
-    rows = Notice.objects.filter(workspace=actor.workspace, user=actor.user, seen_at=None)
-    return rows.values("pk")[: MOST_COUNTED + 1].count()
+    return len(_unseen(workspace=actor.workspace.pk, user=actor.user.pk))
 
 
 def shown_count(actor: Actor, now: datetime) -> str:

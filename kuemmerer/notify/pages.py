@@ -16,6 +16,7 @@ from kuemmerer.api import paging
 from kuemmerer.api.fields import PageInput
 from kuemmerer.core import clock
 from kuemmerer.core.errors import NotFound
+from kuemmerer.core.prepared import Prepared
 from kuemmerer.notify import mail, notices, preferences, push
 from kuemmerer.notify.forms import PreferencesForm
 from kuemmerer.notify.leases import State
@@ -115,13 +116,13 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "notify/unsubscribe.html", context)
 
 
+_failing = Prepared(lambda: MailTrouble.objects.filter(attempts__gt=1).values_list("words")[:1])
+
+
 @add_banners
 def _mail_trouble(actor: Actor, now: datetime) -> list[Banner]:
     """The mail server is down: told to those who can do something about it."""
     if not actor.can("members.manage"):
         return []
-    trouble = MailTrouble.objects.filter(attempts__gt=1).first()
-    if trouble is None:
-        return []
     text = _("The mail server does not take mails: %(words)s. They wait and go out once it works again.")
-    return [Banner(level="warning", text=text % {"words": trouble.words.rstrip(".")})]
+    return [Banner(level="warning", text=text % {"words": words.rstrip(".")}) for (words,) in _failing()]

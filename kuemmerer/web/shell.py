@@ -20,6 +20,7 @@ from kuemmerer.accounts.access import Actor, actor_in_last
 from kuemmerer.accounts.models import User, Workspace
 from kuemmerer.accounts.workspaces import is_fresh
 from kuemmerer.core import clock, mail
+from kuemmerer.core.prepared import Prepared
 from kuemmerer.jobs.health import worker_is_dead
 
 Text = str | Promise
@@ -128,9 +129,15 @@ def last_actor(request: HttpRequest) -> Actor | None:
     return actor_in_last(user, request.session.get("workspace", "")) if isinstance(user, User) else None
 
 
+_mine = Prepared(
+    lambda user: Workspace.objects.filter(memberships__user=user).order_by("name").values_list("name", "slug")
+)
+
+
 def _workspaces(actor: Actor) -> list[dict[str, str]]:
-    mine = Workspace.objects.filter(memberships__user=actor.user).order_by("name")
-    return [{"name": w.name, "slug": w.slug, "url": reverse("today", args=[w.slug])} for w in mine]
+    return [
+        {"name": name, "slug": slug, "url": _url("today", slug)} for name, slug in _mine(user=actor.user.pk)
+    ]
 
 
 # Every page asks for the same few addresses, and putting one together takes longer than a row of a list.
