@@ -160,5 +160,6 @@ def _filled(param: object, arguments: dict[str, Value]) -> object:
         return param
     value = arguments[param.name]
     if param.offset is None or not isinstance(value, datetime):
-        return value
+        # A driver may take a choice for something else than its text.
+        return str(value) if isinstance(value, str) else value
     return connection.ops.adapt_datetimefield_value(value + param.offset)

@@ -15,6 +15,7 @@ from kuemmerer.channels.delivery import State, new_key
 from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core.errors import Conflict, Invalid, NotFound
 from kuemmerer.core.models import record
+from kuemmerer.core.prepared import PreparedRows
 from kuemmerer.core.text import storable
 from kuemmerer.inbox import approvals, cases, library, search
 from kuemmerer.inbox.models import Approval, Case, Reply, ReplyKey
@@ -34,14 +35,18 @@ def get(*, actor: Actor, reply_id: int) -> Reply:
     return reply
 
 
-def newest_words(case: Case) -> Interaction | None:
-    """What an answer to this case refers to by default: the newest words that still exist."""
-    return (
+_newest_words = PreparedRows(
+    lambda case: (
         Interaction.objects.select_related("author", "thread")
         .filter(case_interaction__case=case, deleted_at=None)
-        .order_by("-created_at", "-id")
-        .first()
+        .order_by("-created_at", "-id")[:1]
     )
+)
+
+
+def newest_words(case: Case) -> Interaction | None:
+    """What an answer to this case refers to by default: the newest words that still exist."""
+    return next(iter(_newest_words(case=case.pk)), None)
 
 
 @transaction.atomic
