@@ -71,9 +71,8 @@ def emit_each(
     """`emit` for many at once. `happenings` is called only if somebody listens, so that putting the data
     together costs nothing where nobody does: one query then. Returns how many messages there are to send.
     """
-    wanted = [
-        hook for hook in Webhook.objects.filter(workspace=workspace_id, active=True) if event in hook.events
-    ]
+    hooks = Webhook.objects.filter(workspace=workspace_id, active=True).order_by("pk")
+    wanted = [hook for hook in hooks if event in hook.events]
     if not wanted:
         return 0
     rows = []
