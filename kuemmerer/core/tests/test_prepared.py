@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from kuemmerer.accounts.models import Membership, Role, User
 from kuemmerer.core.models import AuditRecord, record
 from kuemmerer.core.prepared import Prepared, PreparedRows
-from tests.factories import actor
+from tests.factories import Desk, actor
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 6, 10, 10, 0, 30, 123456, tzinfo=UTC)
@@ -76,14 +77,16 @@ def test_whole_rows_come_with_what_was_joined_and_without_what_was_left_out() ->
     assert asked(workspace=10**30) == []
 
 
-def test_what_is_joined_and_is_not_there_is_none() -> None:
-    from kuemmerer.inbox.models import Label
-
-    asked = PreparedRows(lambda verb: AuditRecord.objects.filter(verb=verb))
-    noted(1)
-    (found,) = asked(verb="v0")
-    assert (found.at, found.details) == (NOW, {})
-    assert PreparedRows(lambda name: Label.objects.filter(name=name))(name="v0") == []
+def test_what_is_joined_and_is_not_there_is_none(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    _, case = desk.asked()
+    author = case.author
+    asked = PreparedRows(lambda pk: type(case).objects.select_related("assignee", "author").filter(pk=pk))
+    with CaptureQueriesContext(connection) as queries:
+        (found,) = asked(pk=case.pk)
+        assert (found.assignee, found.author, found.last_at) == (None, author, case.last_at)
+    assert len(queries) == 1
+    desk.village.close()
 
 
 @pytest.mark.parametrize(
