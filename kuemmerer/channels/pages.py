@@ -325,4 +325,6 @@ def _banners(actor: Actor, now: datetime) -> list[Banner]:
 
 
 def _banner(level: str, text: str, names: list[str], url: str, action: Any) -> Banner:
-    return Banner(level=level, text=text % {"names": ", ".join(names)}, url=url, action=action)
+    return Banner(
+        level=level, text=text % {"names": ", ".join(names)}, url=url, action=action, part="channels"
+    )

@@ -608,4 +608,4 @@ def _overdue_complaints(actor: Actor, now: datetime) -> list[Banner]:
             "name": name,
         }
     url = reverse("case", args=[actor.workspace.slug, case_id])
-    return [Banner(level="danger", text=text, url=url, action=gettext_lazy("Answer"))]
+    return [Banner(level="danger", text=text, url=url, action=gettext_lazy("Answer"), part="complaints")]

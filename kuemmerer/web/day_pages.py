@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from kuemmerer.core import clock
-from kuemmerer.web import day
+from kuemmerer.web import day, shell
 from kuemmerer.web.page import WorkspaceRequest, page
 
 _NOON, _EVENING, _MORNING = 12, 18, 4
@@ -25,6 +25,9 @@ def today(request: WorkspaceRequest) -> HttpResponse:
     if request.htmx and request.GET.get("parts"):
         return render(request, "web/_day.html", context)
     context["below"] = day.shown(request, now, waits=False)
+    # Said once is enough: a part names the cases or channels, the banner only that there are some.
+    said = {part.key for part, _what in context["parts"]}
+    context["banners"] = [one for one in shell.banners(request.actor, now) if one.part not in said]
     return render(request, "web/day.html", context)
 
 

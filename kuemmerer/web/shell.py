@@ -40,12 +40,15 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Banner:
-    """A line above every page of the workspace. `level`: info, warning or danger."""
+    """A line above every page of the workspace. `level`: info, warning or danger. `part`: the key of the part
+    of the day page that says the same; where it stands, the banner is left out.
+    """
 
     level: str
     text: Text
     url: str = ""
     action: Text = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +117,13 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "workspace": actor.workspace,
         "workspaces": cache(lambda: _workspaces(actor)),
         "nav": cache(lambda: [_link(request, e, actor, now) for e in _entries if actor.can(e.permission)]),
-        "banners": cache(lambda: _all_banners(actor, now)) if inside else [],
+        "banners": cache(lambda: banners(actor, now)) if inside else [],
         "now": now,
     }
 
 
-def _all_banners(actor: Actor, now: datetime) -> list[Banner]:
+def banners(actor: Actor, now: datetime) -> list[Banner]:
+    """What everybody in the workspace has to know now."""
     return [banner for function in _banners for banner in function(actor, now)]
 
 

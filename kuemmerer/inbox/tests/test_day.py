@@ -111,6 +111,28 @@ def test_a_channel_in_trouble_is_named_with_what_to_do(desk: Desk, time: Clock) 
     assert "A quiet day" not in page
 
 
+def banners(page: str) -> list[str]:
+    found = re.search(r'<section class="banners".*?</section>', page, re.DOTALL)
+    return re.findall(r"<p>(.*?)</p>", found[0]) if found else []
+
+
+def test_what_stands_on_the_page_is_no_banner_there_but_on_every_other_page(desk: Desk, time: Clock) -> None:
+    _, complaint = desk.asked("Das Brot war schimmlig!")
+    is_a(desk, complaint, Intent.COMPLAINT)
+    time.forward(days=3)
+    Channel.objects.filter(pk=desk.channel.pk).update(state=Channel.State.RECONNECT)
+    page = today(desk)
+    assert names(page, "complaints") == ["Ada Krüger"]
+    assert "Channels in trouble" in page
+    (worker,) = banners(page)
+    assert "The worker stands still" in worker, "no part says this"
+    for other in ("inbox", "channels"):
+        address = reverse(other, args=[desk.actor.workspace.slug])
+        above = banners(browser(desk.actor).get(address).text)
+        assert "A complaint by Ada Krüger is overdue." in above
+        assert any("is no longer connected" in text for text in above)
+
+
 def test_the_first_day_begins_with_a_channel(db: None, time: Clock) -> None:
     owner = actor()
     page = browser(owner).get(reverse("today", args=[owner.workspace.slug])).text
