@@ -205,7 +205,7 @@ class _Counter:
         if case.status == Status.CLOSED and case.closed_at is not None:
             closings.append(case.closed_at)
         told = runs(
-            words=facts.words,
+            words=[*facts.words, *_begun(facts, self._channel.connected_at)],
             answers=facts.answers,
             closings=closings,
             running_since=case.unanswered_since,
@@ -301,6 +301,20 @@ class _Counter:
                 tally.add(wait)
         Wait.objects.bulk_update(found, ["person"], batch_size=500)
         tally.save()
+
+
+def _begun(facts: _Facts, connected_at: datetime) -> list[datetime]:
+    """When people waited from without words that say so: somebody opened the case again, or the words are
+    erased. What a wait ended with has to be there still.
+    """
+    known = {*facts.words, connected_at}
+    arrived = {answer.arrived_at for answer in facts.answers}
+    return [
+        wait.since_at
+        for wait in facts.counted
+        if wait.since_at not in known
+        and (wait.ended_at is None or wait.ending == Ending.CLOSED or wait.ended_at in arrived)
+    ]
 
 
 def _run(wait: Wait) -> Run:

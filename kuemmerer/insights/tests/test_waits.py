@@ -154,6 +154,34 @@ def test_an_erased_person_who_waited_is_open_until_that_day(desk: Desk, time: Cl
     assert [one.open for one in counted(desk).days[-3:]] == [1, 1, 0]
 
 
+@pytest.mark.parametrize("ending", ["answered", "closed"])
+@pytest.mark.parametrize("words", [False, True])
+def test_a_case_that_was_opened_again_waits_from_then_on(
+    desk: Desk, time: Clock, ending: str, words: bool
+) -> None:
+    thread, case = desk.asked()
+    time.forward(minutes=20)
+    answer(desk, case)
+    desk.fetch()
+    time.forward(days=1)
+    cases.reopen(actor=desk.actor, case_id=case.pk, now=desk.now())
+    sweeps.count_reopened(desk.now())
+    time.forward(days=2)
+    if words:
+        desk.says("Und?", to=thread)
+        desk.fetch()
+    if ending == "answered":
+        answer(desk, case, text="Und noch etwas")
+        desk.fetch()
+    else:
+        close(case, desk.actor)
+    for _ in range(2):
+        found = counted(desk)
+        assert [one.open for one in found.days[-4:]] == [0, 1, 1, 0]
+        assert found.answered == (2 if ending == "answered" else 1)
+        Mark.objects.update(seq=0)
+
+
 def test_a_team_has_its_own_figures_and_keeps_them(desk: Desk, time: Clock) -> None:
     me = desk.actor
     teams.save_team(actor=me, name="Laden", member_ids=[me.membership.pk], calendar=None, now=desk.now())
