@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -165,6 +166,7 @@ def environment(data: Path, **more: str) -> dict[str, str]:
         **ours,
         "DJANGO_SETTINGS_MODULE": "kuemmerer.settings",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
         "KUEMMERER_DATA": str(data),
         "KUEMMERER_ALLOW_PRIVATE_ADDRESSES": "1",
         **more,
@@ -242,9 +244,16 @@ class Desk:
             self.token = create_user(self.environment)
         process = self._process("run" if self.together else "web")
         try:
-            process.wait_for_url(f"{self.url}/accounts/login/", within=PATIENCE)
+            process.wait_for_url(f"{self.url}/accounts/login/", within=2 * PATIENCE, give_up=self._show_where)
         except Missing as error:  # our own program, not a part of the machine
             raise AssertionError(str(error)) from error
+
+    def _show_where(self) -> None:
+        """Have our programs write into their logs where each of their threads stands. It ends them."""
+        for pid in reversed([pid for process in self._processes for pid in self._pids(process.pid)]):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGABRT)
+            eventually(lambda pid=pid: not _alive(pid), within=10)
 
     def start_worker(self) -> Process:
         worker = self._process("worker")

@@ -149,8 +149,10 @@ class Process:
 
         self.wait_until(open_now, what=f"port {port}", within=within)
 
-    def wait_for_url(self, url: str, *, within: float = 60.0) -> None:
-        """Wait until the address answers below 500."""
+    def wait_for_url(
+        self, url: str, *, within: float = 60.0, give_up: Callable[[], None] | None = None
+    ) -> None:
+        """Wait until the address answers below 500. ``give_up`` is called before Missing is raised."""
         with client(timeout=within) as http:
 
             def answers() -> bool:
@@ -159,20 +161,29 @@ class Process:
                 except httpx.TransportError:
                     return False
 
-            self.wait_until(answers, what=url, within=within)
+            self.wait_until(answers, what=url, within=within, give_up=give_up)
 
-    def wait_until(self, ready: Callable[[], bool], *, what: str, within: float) -> None:
+    def wait_until(
+        self,
+        ready: Callable[[], bool],
+        *,
+        what: str,
+        within: float,
+        give_up: Callable[[], None] | None = None,
+    ) -> None:
         end = time.monotonic() + within
         while not ready():
             if not self.alive():
                 self.stop()
                 raise Missing(f"{self.name} ended with {self._child.returncode}: {self.tail()}")
             if time.monotonic() > end:
+                if give_up:
+                    give_up()
                 self.stop()
                 raise Missing(f"{self.name}: {what} did not answer within {within:g} s: {self.tail()}")
             time.sleep(0.03)
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 60) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
