@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     command("reindex", _reindex, "Build the search index anew, beside the desk's work.")
     bench = command("bench", _bench, "Measure this machine; prints JSON.")
     bench.add_argument("what", choices=["sync", "inbox", "search", "deadlines"])
-    bench.add_argument("--interactions", type=int, help="size of the test data")
+    bench.add_argument("--interactions", type=int, help="size of the test data; a tenth first")
     bench.add_argument("--rules", type=int, default=0, help="of sync: with so many automation rules")
     bench.add_argument("--keep", action="store_true", help="keep the test database")
     return parser
