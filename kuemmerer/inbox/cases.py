@@ -131,13 +131,9 @@ def _take_in(channel: Channel, batch: Sequence[Interaction]) -> None:
         [CaseInteraction(case=cases[i.thread_id, i.author_id], interaction=i) for i in words], batch_size=500
     )
     given = automation.store()
-    # A backfill goes backwards: an answer may have come in long before the words that it answers.
-    earlier = Interaction.objects.filter(
-        channel=channel, ours=True, parent_remote_id__in=[i.remote_id for i in words]
-    )
     _own_answers(
         channel,
-        [*(earlier if words else ()), *(i for i in batch if i.ours)],
+        [*_earlier_answers(channel, words, touched), *(i for i in batch if i.ours)],
         just_opened={case.pk for case, _word in opened},
     )
     withdraw([i for i in batch if i.pk in known and _is_withdrawn(i)])
@@ -280,6 +276,28 @@ def excerpt(text: str) -> str:
     return line if len(line) <= 200 else line[:199] + "…"
 
 
+def _earlier_answers(
+    channel: Channel, words: Sequence[Interaction], touched: Sequence[Case]
+) -> list[Interaction]:
+    """What our side had written at the network when these words came in, and may answer them: a backfill goes
+    backwards, and networks are late.
+    """
+    if not words:
+        return []
+    ours = Interaction.objects.filter(channel=channel, ours=True)
+    found = list(ours.filter(parent_remote_id__in=[i.remote_id for i in words]))
+    regrouped = [case.pk for case in touched if case.regrouped]
+    if regrouped:
+        # Of the others `answered_at` tells what was answered in the conversation.
+        beside = Interaction.objects.filter(
+            case_interaction__case__in=regrouped, thread__in={i.thread_id for i in words}
+        )
+        found += ours.filter(
+            parent_remote_id__in=beside.values("remote_id"), created_at__gt=min(i.created_at for i in words)
+        )
+    return found
+
+
 def _own_answers(channel: Channel, ours: Sequence[Interaction], *, just_opened: Collection[int]) -> None:
     """Somebody answered at the network itself: the cases it answers need no second answer. Of those that are
     `just_opened` nobody knows yet, so that they were answered is no news.
@@ -307,6 +325,8 @@ def _own_answers(channel: Channel, ours: Sequence[Interaction], *, just_opened: 
                 close=False,
                 now=answer.created_at,
                 is_news=parent.case_id not in just_opened,
+                thread_id=parent.interaction.thread_id,
+                elsewhere=True,
             )
 
 
@@ -423,38 +443,41 @@ def answered(
     close: bool,
     now: datetime,
     is_news: bool = True,
-    thread_id: int | None = None,
+    thread_id: int,
+    elsewhere: bool = False,
 ) -> None:
-    """An answer written at `written_at`, in this thread, has arrived. Words that its writer had not seen
-    still wait for theirs. Programs are told if it `is_news`.
+    """An answer written at `written_at`, in this thread, has arrived; `elsewhere`: at the network itself.
+    Words that its writer had not seen still wait for theirs. Programs are told if it `is_news`.
     """
     case = Case.objects.select_for_update(of=("self",)).select_related("workspace", "channel").get(pk=case_id)
     waited = case.unanswered_since is not None
-    if _merged_in_since(case, written_at, thread_id):
-        seen = CaseInteraction.objects.filter(case=case, interaction__fetched_at__lte=written_at)
-        seen.filter(interaction__thread=thread_id).update(settled=True)
-        _still_waits(case)
+    here = CaseInteraction.objects.filter(case=case, interaction__thread=thread_id)
+    if elsewhere and case.regrouped:
+        # Who answers in another app sees one conversation, and neither the case nor what else is in it.
+        here.filter(interaction__created_at__lte=written_at).update(settled=True)
+    elif _merged_in_since(case, written_at, thread_id):
+        here.filter(interaction__fetched_at__lte=written_at).update(settled=True)
     else:
         case.answered_at = max(case.answered_at or written_at, written_at)
-        if waited:
-            _still_waits(case)
-        elif case.status == Status.SNOOZED:
-            case.status, case.snoozed_until = Status.WAITING, None
+    if waited:
+        _still_waits(case)
+    elif case.status == Status.SNOOZED:
+        case.status, case.snoozed_until = Status.WAITING, None
     is_closed = close and case.unanswered_since is None and case.status != Status.CLOSED
     if is_closed:
         case.status, case.closed_at, case.snoozed_until = Status.CLOSED, now, None
     case.save(update_fields=["answered_at", "status", "snoozed_until", "closed_at", *deadlines.CLOCK_FIELDS])
     if is_news and waited and case.unanswered_since is None:
-        telling.answered(case, now=now)
+        telling.answered(case, written_at=written_at, now=now)
     if is_closed:
         telling.closed(case, now=now)
 
 
-def _merged_in_since(case: Case, written_at: datetime, thread_id: int | None) -> bool:
+def _merged_in_since(case: Case, written_at: datetime, thread_id: int) -> bool:
     """Whether words wait that came into the case only after this answer had been written, by a merger with
     another conversation: it does not answer them.
     """
-    if not case.regrouped or thread_id is None or case.unanswered_since is None:
+    if not case.regrouped or case.unanswered_since is None:
         return False
     if not MergedCase.objects.filter(case=case, merged_at__gte=written_at).exists():
         return False

@@ -241,7 +241,8 @@ class CaseInteraction(models.Model):
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="case_interactions")
     interaction = models.OneToOneField(Interaction, models.CASCADE, related_name="case_interaction")
-    # After a merger one `answered_at` can no longer tell which words wait.
+    # After a merger one `answered_at` can no longer tell which words wait, and what somebody answers at the
+    # network itself is said in one of the case's conversations only.
     settled = models.BooleanField(
         default=False, help_text="does not wait, whatever the case's answered_at says"
     )

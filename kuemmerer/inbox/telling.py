@@ -172,9 +172,9 @@ def opened(cases: Sequence[tuple[Case, int | str]], *, now: datetime) -> None:
     )
 
 
-def answered(case: Case, *, now: datetime) -> None:
+def answered(case: Case, *, written_at: datetime, now: datetime) -> None:
     """An answer has arrived, from here or written at the network, and nothing waits for one any more."""
-    _emit("case.answered", case, key=_moment(case.answered_at or now), now=now)
+    _emit("case.answered", case, key=_moment(written_at), now=now)
 
 
 def closed(case: Case, *, now: datetime) -> None:

@@ -35,6 +35,7 @@ def suggestion(case: Case) -> SavedReply | None:
     if not _suggests(case=case.pk):
         return None
     hits = RuleHit.objects.filter(case=case, suggested__isnull=False).select_related("suggested")
+    hits = hits.filter(interaction__case_interaction__settled=False)
     if case.answered_at is not None:
         hits = hits.filter(interaction__created_at__gt=case.answered_at)
     hit = hits.order_by("-interaction__created_at", "-pk").first()

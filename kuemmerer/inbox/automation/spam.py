@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
-from kuemmerer.channels.models import Channel
+from kuemmerer.channels.models import Channel, Interaction
 from kuemmerer.core import clock
 from kuemmerer.core.models import AuditRecord
 from kuemmerer.inbox import moderation
@@ -68,8 +68,15 @@ def _is_moot(mark: SpamMark) -> bool:
         words.deleted_at is not None
         or words.status in {words.Status.SPAM, words.Status.TRASH, words.Status.HIDDEN}
         or (answered_at is not None and answered_at > words.created_at)
+        or _is_answered_there(words)
         or mark.case.replies.filter(written_at__gte=mark.created_at).exists()
     )
+
+
+def _is_answered_there(words: Interaction) -> bool:
+    """Whether our side answers these words at the network itself; a merged case cannot tell."""
+    ours = Interaction.objects.filter(channel=words.channel_id, ours=True, deleted_at=None)
+    return ours.filter(parent_remote_id=words.remote_id).exists()
 
 
 def _failed(mark: SpamMark, error: NetworkError, now: datetime) -> None:

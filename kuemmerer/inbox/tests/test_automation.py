@@ -21,7 +21,7 @@ from kuemmerer.channels import sync
 from kuemmerer.channels.models import Author, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Forbidden, Invalid, NotFound
 from kuemmerer.core.models import AuditRecord
-from kuemmerer.inbox import cases, library, moderation, promises, sweeps
+from kuemmerer.inbox import cases, library, merging, moderation, promises, sweeps
 from kuemmerer.inbox.automation import on_case, rules, trial
 from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions, Heard, hold
@@ -219,6 +219,22 @@ def test_a_suggestion_is_over_once_the_words_are_answered(desk: Desk, time: Cloc
     desk.reply(case)
     desk.deliver()
     assert on_case.suggestion(fresh(case)) is None
+
+
+def test_an_answer_at_the_network_ends_the_suggestion_in_a_merged_case_and_hiding(
+    desk: Desk, time: Clock
+) -> None:
+    make(desk, words=["casino"], saved_reply=a_saved_reply(desk).pk, spam=True)
+    uid, case = desk.asked("Gibt es im Casino Brot?")
+    _uid, other = desk.asked("Und Kuchen?", kind="mention")
+    merging.merge(actor=desk.actor, case_id=other.pk, into_id=case.pk, now=desk.now())
+    assert on_case.suggestion(fresh(case)) is not None
+    time.forward(minutes=1)
+    desk.says("Bis 18 Uhr", by="baker", to=uid)
+    desk.fetch()
+    assert on_case.suggestion(fresh(case)) is None
+    sweeps.mark_spam(time.forward(minutes=1))
+    assert desk.interaction(uid).status == "shown"
 
 
 # --- in turn

@@ -336,6 +336,83 @@ def test_words_that_wait_are_not_answered_by_what_was_said_elsewhere(desk: Desk,
     assert fresh(one).unanswered_since == waiting.unanswered_since
 
 
+def answered_at_the_network(desk: Desk, uid: str) -> None:
+    """Somebody of ours answers these words in another app."""
+    desk.village.write("comment", by="baker", text="Kommt!", now=desk.now(), to=uid)
+    desk.fetch()
+
+
+def word(case: Case) -> str:
+    """The first words of a case, as the network knows them."""
+    return str(Interaction.objects.filter(case_interaction__case=case).earliest("created_at").remote_id)
+
+
+def test_an_answer_at_the_network_itself_answers_its_own_conversation_only(desk: Desk, time: Clock) -> None:
+    older, newer = ticked(desk, time)
+    here, there = word(older), word(newer)
+    one = merge(desk, newer, older)
+    time.forward(minutes=5)
+    answered_at_the_network(desk, there)
+    assert (fresh(one).status, fresh(one).unanswered_since) == (Status.OPEN, older.unanswered_since)
+    # Another look at the words changes nothing.
+    desk.village.edit(there, "Nichts", now=time.forward(minutes=1))
+    desk.fetch()
+    assert fresh(one).unanswered_since == older.unanswered_since
+    time.forward(minutes=5)
+    answered_at_the_network(desk, here)
+    assert (fresh(one).status, fresh(one).unanswered_since) == (Status.WAITING, None)
+
+
+def test_an_answer_at_the_network_to_the_older_conversation_lets_the_clock_of_the_newer_begin(
+    desk: Desk, time: Clock
+) -> None:
+    older, newer = ticked(desk, time)
+    here, since = word(older), newer.unanswered_since
+    one = merge(desk, newer, older)
+    time.forward(minutes=5)
+    answered_at_the_network(desk, here)
+    assert (fresh(one).status, fresh(one).unanswered_since, fresh(one).due_at) == (
+        Status.OPEN,
+        since,
+        newer.due_at,
+    )
+
+
+def test_after_a_split_an_answer_at_the_network_answers_the_words_of_its_conversation_in_that_case(
+    desk: Desk, time: Clock
+) -> None:
+    older, newer = ticked(desk, time)
+    there = word(newer)
+    one = merge(desk, newer, older)
+    time.forward(minutes=1)
+    third = desk.says("Und Kuchen?", to=older.thread.remote_id)
+    desk.fetch()
+    new = split(desk, one, there, third)
+    time.forward(minutes=5)
+    answered_at_the_network(desk, third)
+    assert fresh(one).unanswered_since == older.unanswered_since
+    assert fresh(new).unanswered_since == newer.unanswered_since
+    answered_at_the_network(desk, there)
+    assert (fresh(new).status, fresh(one).status) == (Status.WAITING, Status.OPEN)
+
+
+def test_words_that_come_in_later_than_what_answered_them_at_the_network_need_no_answer(
+    desk: Desk, time: Clock
+) -> None:
+    older, newer = ticked(desk, time)
+    here, since = word(older), newer.unanswered_since
+    one = merge(desk, newer, older)
+    said = time.forward(minutes=5)
+    time.forward(minutes=5)
+    answered_at_the_network(desk, here)
+    time.forward(minutes=5)
+    desk.says("Und noch etwas", to=older.thread.remote_id, at=said)
+    desk.says("Und auch hier", to=newer.thread.remote_id, at=said)
+    desk.fetch()
+    assert [i.text for i in cases.waiting_words(fresh(one))] == ["Immer noch kein Brot!", "Und auch hier"]
+    assert fresh(one).unanswered_since == since
+
+
 def test_a_repeated_call_writes_no_second_answer_after_merging_or_splitting(desk: Desk, time: Clock) -> None:
     target, source = ticked(desk, time)
     answer = desk.reply(source, "Einmal", key="k")
@@ -484,6 +561,7 @@ def test_a_name_is_taken_out_of_a_merged_case_whose_other_conversation_it_stood_
 STEP = st.one_of(
     st.tuples(st.just("says"), st.integers(0, 2), st.just(0)),
     st.tuples(st.just("answer"), st.integers(0, 5), st.just(0)),
+    st.tuples(st.just("answer_there"), st.integers(0, 5), st.integers(0, 5)),
     st.tuples(st.just("merge"), st.integers(0, 5), st.integers(0, 5)),
     st.tuples(st.just("split"), st.integers(0, 5), st.integers(0, 5)),
 )
@@ -533,6 +611,29 @@ class Book:
         for word in self.of[case]:
             word[3] = True
 
+    def answer_there(self, at: int, word: int) -> None:
+        """At the network itself, where one sees that conversation only."""
+        if (case := self.pick(at)) is None:
+            return
+        thread, parent = self.of[case][word % len(self.of[case])][:2]
+        self.number += 1
+        now = self.desk.now()
+        ours = Item(
+            kind=Kind.COMMENT,
+            remote_id=f"Von unterwegs {self.number}",
+            thread_id=f"thread {thread}",
+            parent_id=parent,
+            author=Person(remote_id="baker"),
+            created_at=now,
+            text=f"Von unterwegs {self.number}",
+            ours=True,
+            addressed=False,
+        )
+        interactions.store(channel=self.desk.channel, items=[ours], now=now)
+        sweeps.open_cases(now)
+        for other in self.of[case]:
+            other[3] = other[3] or other[0] == thread
+
     def merge(self, a: int, b: int) -> None:
         source, target = self.pick(a), self.pick(b)
         if source is None or target is None or source == target:
@@ -581,7 +682,11 @@ FOUND = [("says", 0, 0), ("says", 0, 0), ("says", 1, 0), ("answer", 0, 0), ("mer
 """What was split off together, one part of it answered in another conversation."""
 
 
+ANSWERED_THERE = [("says", 0, 0), ("says", 1, 0), ("merge", 0, 1), ("answer_there", 0, 0), ("split", 0, 0)]
+
+
 @example(steps=FOUND)
+@example(steps=ANSWERED_THERE)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=4, max_size=12))
 def test_whatever_is_merged_and_split_no_word_is_lost_and_none_forgotten(

@@ -14,7 +14,7 @@ from kuemmerer.accounts import teams
 from kuemmerer.accounts.access import Actor
 from kuemmerer.accounts.models import Role
 from kuemmerer.channels import privacy
-from kuemmerer.inbox import cases, escalation, promises, replies, sweeps
+from kuemmerer.inbox import cases, escalation, merging, promises, replies, sweeps
 from kuemmerer.inbox.models import Case, Status
 from kuemmerer.networks.demo import Demo
 from kuemmerer.notify import events, webhooks
@@ -259,6 +259,24 @@ def test_an_answer_written_at_the_network_is_an_answer(desk: Desk, time: Clock, 
     desk.says("Bis 18 Uhr", by="baker", to=uid, at=time.forward(minutes=5))
     desk.fetch()
     assert told(target, desk) == ["case.opened", "case.answered"]
+
+
+def test_in_a_merged_case_the_answer_is_news_after_which_nothing_waits(
+    desk: Desk, time: Clock, target: Target
+) -> None:
+    uid, case = desk.asked()
+    other, source = desk.asked("Und Kuchen?", kind="mention")
+    merging.merge(actor=desk.actor, case_id=source.pk, into_id=case.pk, now=desk.now())
+    listen(desk, target, "case.answered")
+    for parent, news in ((uid, []), (other, ["case.answered"])):
+        desk.says("Ja!", by="baker", to=parent, at=time.forward(minutes=5))
+        desk.fetch()
+        assert told(target, desk) == news
+    desk.says("Danke, und morgen?", to=uid, at=time.forward(minutes=5))
+    desk.fetch()
+    desk.says("Auch!", by="baker", to=uid, at=time.forward(minutes=5))
+    desk.fetch()
+    assert told(target, desk) == ["case.answered"]
 
 
 def test_what_comes_closed_or_answered_is_no_news(desk: Desk, time: Clock, target: Target) -> None:
