@@ -32,6 +32,9 @@ class Run:
     ending: str = ""
     person_id: int | None = None
 
+    def covers(self, moment: datetime) -> bool:
+        return self.since <= moment and (self.ended is None or moment <= self.ended)
+
     def meets(self, other: Run) -> bool:
         """Whether both were going on at some moment."""
         begins_in_time = other.ended is None or self.since <= other.ended

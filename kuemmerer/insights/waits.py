@@ -213,15 +213,11 @@ class _Counter:
         )
         counted = {_run(wait): wait for wait in facts.counted}
         new = [run for run in told if not _is_counted(run, counted, case)]
-        old = [
-            wait
-            for run, wait in counted.items()
-            if not _stays(run, wait, told, case) and wait.ending != Ending.GONE
-        ]
+        old = [wait for run, wait in counted.items() if not _stays(run, wait, told, case)]
         waits = [self._wait(case, run) for run in new]
         for wait in old:
-            if wait.ended_at is None and not any(_run(wait).meets(run) for run in told):
-                waits.append(self._gone(case, wait))
+            if wait.ended_at is None and not any(run.covers(wait.since_at) for run in told):
+                waits.append(self._gone(case, wait, told))
         return old, waits
 
     def _wait(self, case: Case, run: Run) -> Wait:
@@ -241,9 +237,10 @@ class _Counter:
             wait.clock_minutes = (run.ended - run.since) // timedelta(minutes=1)
         return wait
 
-    def _gone(self, case: Case | None, wait: Wait) -> Wait:
-        """Nothing says any more that somebody waited, but until now somebody did."""
+    def _gone(self, case: Case | None, wait: Wait, told: Sequence[Run] = ()) -> Wait:
+        """Nothing says any more that somebody waited, but until now somebody did, or until the next wait."""
         closed = case.closed_at if case is not None and case.status == Status.CLOSED else None
+        ends = [closed or self._now, self._now, *(run.since for run in told if run.since > wait.since_at)]
         gone = Wait(
             workspace_id=wait.workspace_id,
             channel=self._channel,
@@ -252,7 +249,7 @@ class _Counter:
             since_at=wait.since_at,
             since_day=wait.since_day,
         )
-        self._end(gone, max(wait.since_at, min(closed or self._now, self._now)), Ending.GONE)
+        self._end(gone, max(wait.since_at, min(ends)), Ending.GONE)
         return gone
 
     def _end(self, wait: Wait, ended: datetime | None, ending: str) -> None:
@@ -332,6 +329,8 @@ def _is_counted(run: Run, counted: Mapping[Run, Wait], case: Case) -> bool:
 
 def _stays(run: Run, wait: Wait, told: Sequence[Run], case: Case) -> bool:
     """Whether a counted wait is still right, or nothing contradicts it."""
+    if wait.ending == Ending.GONE:
+        return not any(other.covers(wait.since_at) for other in told)
     if run in map(_plain, told):
         return wait.ended_at is not None or wait.team_id == case.team_id
     return wait.ended_at is not None and not any(run.meets(other) for other in told)

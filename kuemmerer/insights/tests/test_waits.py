@@ -182,6 +182,23 @@ def test_a_case_that_was_opened_again_waits_from_then_on(
         Mark.objects.update(seq=0)
 
 
+def test_who_waited_over_night_is_counted_although_the_case_was_closed_and_new_words_came_since(
+    desk: Desk, time: Clock
+) -> None:
+    thread, case = desk.asked()
+    counted(desk)
+    time.forward(days=1)
+    close(case, desk.actor)
+    time.forward(minutes=1)
+    desk.says("Und noch etwas", to=thread)
+    desk.fetch()
+    for _ in range(2):
+        found = counted(desk)
+        assert [(one.open, one.began) for one in found.days[-2:]] == [(1, 1), (1, 1)]
+        assert found.answered == 0
+        Mark.objects.update(seq=0)
+
+
 def test_a_team_has_its_own_figures_and_keeps_them(desk: Desk, time: Clock) -> None:
     me = desk.actor
     teams.save_team(actor=me, name="Laden", member_ids=[me.membership.pk], calendar=None, now=desk.now())
