@@ -45,6 +45,11 @@ def _lines(label: Any, help_text: Any) -> forms.CharField:
     return forms.CharField(label=label, required=False, max_length=12_000, widget=area, help_text=help_text)
 
 
+def _gone(message: Any) -> dict[str, Any]:
+    """What is said of a choice that was deleted while the form was open."""
+    return {"invalid_choice": message}
+
+
 class RuleForm(DeskForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
     active = forms.BooleanField(label=gettext_lazy("Switched on"), required=False)
@@ -95,19 +100,24 @@ class RuleForm(DeskForm):
         initial, means = kwargs["initial"], words.means
         channels = {channel.pk: channel.name for channel in words.channels}
         self.fields["channels"] = _boxes(
-            gettext_lazy("Channels"), _choices(channels, initial.get("channels", []))
+            gettext_lazy("Channels"),
+            _choices(channels, initial.get("channels", [])),
+            error_messages=_gone(gettext_lazy("This channel does not exist (any more).")),
         )
         codes = sorted({*LANGUAGES, *initial.get("languages", [])}, key=shown.language_name)
         self.fields["languages"] = _boxes(
             gettext_lazy("Language"), [(code, shown.language_name(code)) for code in codes]
         )
         self.fields["labels"] = _boxes(
-            gettext_lazy("Put on labels"), _choices(means.labels, initial.get("labels", []))
+            gettext_lazy("Put on labels"),
+            _choices(means.labels, initial.get("labels", [])),
+            error_messages=_gone(gettext_lazy("This label does not exist (any more).")),
         )
         self.fields["owner"] = forms.ChoiceField(
             label=gettext_lazy("Give the case to"),
             choices=_owners(words, initial.get("owner", "")),
             required=False,
+            error_messages=_gone(gettext_lazy("Who should get the cases does not answer here any more.")),
             help_text=gettext_lazy(
                 "Only a case that nobody looks after yet. Who is away is left out; the deputy stands in."
             ),
@@ -117,7 +127,12 @@ class RuleForm(DeskForm):
             label=gettext_lazy("Offer this saved reply first"),
             choices=[("", gettext_lazy("none")), *_choices(means.saved_replies, kept)],
             required=False,
+            error_messages=_gone(gettext_lazy("This saved reply does not exist (any more).")),
         )
+
+    def wrong(self) -> list[forms.BoundField]:
+        """The fields with something wrong."""
+        return [self[name] for name in self.fields if name in self.errors]
 
     def when(self) -> list[forms.BoundField]:
         return [self[name] for name in WHEN]

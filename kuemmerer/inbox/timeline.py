@@ -92,7 +92,7 @@ def _rule(who: str, d: Mapping[str, Any], names: _Names) -> str:
         *([_("given to %(whom)s") % {"whom": names.user(d["assigned"])}] if d.get("assigned") else ()),
         *([_("priority %(priority)s") % {"priority": _priority(d)}] if d.get("priority") else ()),
         *([_("suggested “%(name)s”") % {"name": d["suggested"]}] if d.get("suggested") else ()),
-        *([_("hidden as spam")] if d.get("spam") else ()),
+        *([_("to be hidden as spam")] if d.get("spam") else ()),
         *([_("closed")] if d.get("closed") else ()),
     ]
     told = ", ".join(done) or _("nothing to do")

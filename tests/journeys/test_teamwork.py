@@ -18,23 +18,23 @@ from tests.shifted import put_forward
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.slow]
 
 
-def company(desk: Desk, open_page: Open) -> tuple[Page, Page]:
-    """The owner of the demo company, and an agent who has accepted an invitation."""
+def company(desk: Desk, open_page: Open, *, role: str = "agent") -> tuple[Page, Page]:
+    """The owner of the demo company, and a colleague in that role who has accepted an invitation."""
     owner = Visitor(open_page(), desk)
     owner.looks_around()
     page = owner.page
     page.goto(f"{base(page)}/settings/members/")
     page.locator("[name=email]").fill("ada@example.org")
-    page.locator("form:has([name=email]) [name=role]").select_option("agent")
+    page.locator("form:has([name=email]) [name=role]").select_option(role)
     page.locator("form:has([name=email]) [type=submit]").click()
     link = page.locator("#invitation-link").inner_text()
-    agent = Visitor(open_page(), desk).page
-    agent.goto(link)
-    agent.locator("[name=person]").fill("Ada Lang")
-    agent.locator("[name=password]").fill(PASSWORD)
-    agent.get_by_role("button", name="Accept the invitation").click()
-    expect(agent.locator("#sidebar")).to_be_visible(timeout=MILLISECONDS)
-    return page, agent
+    colleague = Visitor(open_page(), desk).page
+    colleague.goto(link)
+    colleague.locator("[name=person]").fill("Ada Lang")
+    colleague.locator("[name=password]").fill(PASSWORD)
+    colleague.get_by_role("button", name="Accept the invitation").click()
+    expect(colleague.locator("#sidebar")).to_be_visible(timeout=MILLISECONDS)
+    return page, colleague
 
 
 def base(page: Page) -> str:

@@ -21,11 +21,11 @@ from kuemmerer.channels import sync
 from kuemmerer.channels.models import Author, Channel, Interaction
 from kuemmerer.core.errors import Conflict, Forbidden, Invalid, NotFound
 from kuemmerer.core.models import AuditRecord
-from kuemmerer.inbox import cases, library, merging, moderation, promises, sweeps
+from kuemmerer.inbox import cases, library, merging, moderation, promises, replies, sweeps
 from kuemmerer.inbox.automation import on_case, rules, trial
 from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions, Heard, hold
-from kuemmerer.inbox.models import AutomationRule, Case, Label, RuleHit, SavedReply, SpamMark, Status
+from kuemmerer.inbox.models import AutomationRule, Case, Label, Reply, RuleHit, SavedReply, SpamMark, Status
 from kuemmerer.networks.base import Action
 from kuemmerer.networks.demo import Demo
 from kuemmerer.networks.errors import Rejected, TryLater
@@ -216,7 +216,11 @@ def test_a_suggestion_is_over_once_the_words_are_answered(desk: Desk, time: Cloc
     make(desk, saved_reply=a_saved_reply(desk).pk)
     case = desk.asked("Wann?")[1]
     time.forward(minutes=1)
-    desk.reply(case)
+    reply = desk.reply(case)
+    assert on_case.suggestion(fresh(case)) is None, "an answer is on its way"
+    Reply.objects.filter(pk=reply.pk).update(state="rejected", next_at=None)
+    assert on_case.suggestion(fresh(case)) is not None, "another one is needed"
+    replies.send_again(actor=desk.actor, reply_id=reply.pk, now=desk.now())
     desk.deliver()
     assert on_case.suggestion(fresh(case)) is None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +12,13 @@ from django.urls import reverse
 
 from kuemmerer.accounts import workspaces
 from kuemmerer.accounts.access import Actor
+from kuemmerer.accounts.models import Role
 from kuemmerer.inbox import library, sweeps
 from kuemmerer.inbox.automation import rules
 from kuemmerer.inbox.automation.actions import Actions
 from kuemmerer.inbox.automation.conditions import Conditions
 from kuemmerer.inbox.models import AutomationRule, RuleHit
+from kuemmerer.networks.base import Action
 from kuemmerer.networks.demo import Demo
 from kuemmerer.networks.errors import Rejected
 from tests.factories import Desk
@@ -110,7 +114,10 @@ def test_the_button_test_says_how_often_it_would_have_hit_and_saves_nothing(desk
         ({"words": "…"}, "holds no word"),
         ({"at_least": "7", "at_most": "6"}, "nobody has so many followers"),
         ({"priority": "", "owner": "", "stop": ""}, "Choose at least one thing"),
-        ({"owner": "user:999"}, "Select a valid choice"),
+        ({"owner": "user:999"}, "Who should get the cases does not answer here any more."),
+        ({"labels": ["999"]}, "This label does not exist (any more)."),
+        ({"saved_reply": "999"}, "This saved reply does not exist (any more)."),
+        ({"channels": ["999"]}, "This channel does not exist (any more)."),
         ({"days": "0", "do": "test"}, "greater than or equal to 1"),
     ],
 )
@@ -122,6 +129,10 @@ def test_what_is_wrong_with_a_rule_is_said_and_what_was_typed_stays(
     text = answer.content.decode()
     assert said in text
     assert wrong.get("words") or "bestell*" in text
+    beside = [
+        name for name in re.findall(r'href="#id_(\w+)_errors"', text) if f'id="id_{name}_errors"' in text
+    ]
+    assert beside or "at least one thing" in said, "what is wrong further down is named above"
     assert not AutomationRule.objects.exists()
 
 
@@ -171,6 +182,35 @@ def test_the_case_offers_the_suggested_reply_first_and_says_what_could_not_be_hi
     assert "Hallo Ada!" in text
     assert "The rule “Regel” could not hide this as spam." in text
     assert "It is not tried again." in text
+    assert text.index("Hallo</p>") < text.index("could not hide this"), "where the page is scrolled to"
+
+
+def test_what_a_rule_could_not_hide_a_person_hides_with_the_button_beside_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules.save(
+        actor=desk.actor,
+        name="Regel",
+        conditions=Conditions(),
+        actions=Actions(spam=True),
+        now=desk.now(),
+    )
+    # A network that can only hide: such words stay in their case.
+    monkeypatch.setattr(Demo, "can", replace(Demo.can, actions=frozenset({Action.HIDE})))
+    desk.village.fault("rejected", operation="act")
+    uid, case = desk.asked("Casino")
+    sweeps.mark_spam(desk.now())
+    address = url(desk, "interaction-act", case.pk, desk.interaction(uid).pk)
+    browser, page = signed_in(desk.actor), url(desk, "case", case.pk)
+    text = browser.get(page).content.decode()
+    banner = text[text.index("could not hide this") :]
+    assert f'action="{address}?' in banner
+    assert 'name="action" value="hide"' in banner
+    guest = signed_in(desk.member(Role.GUEST)).get(page).content.decode()
+    assert f'action="{address}?' not in guest
+    browser.post(address, {"action": "hide"})
+    assert desk.interaction(uid).status == "hidden"
+    assert "could not hide this" not in browser.get(page).content.decode()
 
 
 # --- the API

@@ -139,6 +139,7 @@ class Demo(Connector):
             entry = village.entry(target.remote_id)
             if entry is None or entry["deleted"]:
                 raise Rejected("gone")
+            _before(village.take_fault("act"))
             if action in STATUS_OF:
                 village.set_status(target.remote_id, STATUS_OF[action], now=session.now)
                 return STATUS_OF[action]

@@ -325,7 +325,7 @@ class Village:
     # ---- faults, for tests
 
     def fault(self, kind: str, count: int = 1, *, operation: str = "publish", seconds: float = 0.0) -> None:
-        """Let the next `count` calls of `operation` (publish, fetch) go wrong.
+        """Let the next `count` calls of `operation` (publish, fetch, act) go wrong.
 
         try_later, rate_limited, auth_expired, rejected: nothing is stored. cut_before, cut_after: the caller
         does not learn whether it was stored. hang, hang_after: `seconds` pass before or after it is stored.
