@@ -62,6 +62,7 @@ _COLUMN = {Do.ASSIGN: "assignee_id", Do.PRIORITY: "priority", Do.TEAM: "team_id"
 _STATE = ("status", "snoozed_until", "closed_at", "unanswered_since", "paused_at", "paused")
 _SEEN = ("answered_at", "last_at")
 """What tells besides that a case went on since: nobody sets it by a bulk run."""
+_SETTLED = "settled"
 _SAVED = ("assignee", "priority", "team", "status", "snoozed_until", "closed_at", *deadlines.CLOCK_FIELDS)
 
 
@@ -336,7 +337,11 @@ def _facts(do: str, value: object, case: Case, labels: Collection[int]) -> dict[
         column = _COLUMN[BulkRun.Do(do)]
         return {column: getattr(case, column)}
     names = (*_STATE, "escalated", *_SEEN)
-    return {name: _json(getattr(case, name)) for name in names}
+    facts = {name: _json(getattr(case, name)) for name in names}
+    if case.regrouped:
+        # What is answered at the network itself does not move `answered_at` there.
+        facts[_SETTLED] = CaseInteraction.objects.filter(case=case, settled=True).count()
+    return facts
 
 
 def _json(value: Any) -> Any:
@@ -391,7 +396,7 @@ def _known(actor: Actor, made: BulkRun, label_id: int | None) -> Any:
 
 def _same(is_now: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether nobody has changed it since. A warning that went out changes nothing."""
-    return all(is_now[name] == value for name, value in after.items() if name != "escalated")
+    return all(is_now.get(name) == value for name, value in after.items() if name != "escalated")
 
 
 def _restore(case: Case, before: Mapping[str, Any]) -> None:
@@ -400,7 +405,7 @@ def _restore(case: Case, before: Mapping[str, Any]) -> None:
             value = datetime.fromisoformat(value) if value else None
         elif name == "paused":
             value = timedelta(microseconds=value)
-        if name != "label" and name not in _SEEN:
+        if name not in {"label", _SETTLED, *_SEEN}:
             setattr(case, name, value)
 
 

@@ -413,6 +413,27 @@ def test_words_that_come_in_later_than_what_answered_them_at_the_network_need_no
     assert fresh(one).unanswered_since == since
 
 
+def test_what_was_answered_at_the_network_since_it_was_closed_is_not_opened_by_undoing(
+    desk: Desk, time: Clock
+) -> None:
+    older, newer = ticked(desk, time)
+    here, there = word(older), word(newer)
+    one = merge(desk, newer, older)
+    close = bulk.Order(do=bulk.Do.CLOSE)
+    made = bulk.run(actor=desk.actor, order=close, case_ids=[one.pk], now=desk.now())
+    time.forward(minutes=5)
+    for uid in (here, there):
+        answered_at_the_network(desk, uid)
+    assert bulk.undo(actor=desk.actor, run_id=made.pk, now=desk.now()) == bulk.Undone(restored=0, left=1)
+    assert fresh(one).status == Status.CLOSED
+    time.forward(minutes=5)
+    desk.says("Danke, und Kuchen?", to=older.thread.remote_id)
+    desk.fetch()
+    made = bulk.run(actor=desk.actor, order=close, case_ids=[one.pk], now=desk.now())
+    assert bulk.undo(actor=desk.actor, run_id=made.pk, now=desk.now()) == bulk.Undone(restored=1, left=0)
+    assert (fresh(one).status, fresh(one).unanswered_since) == (Status.OPEN, desk.now())
+
+
 def test_a_repeated_call_writes_no_second_answer_after_merging_or_splitting(desk: Desk, time: Clock) -> None:
     target, source = ticked(desk, time)
     answer = desk.reply(source, "Einmal", key="k")
