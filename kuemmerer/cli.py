@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from kuemmerer import __version__
 from kuemmerer.config import ConfigError, load
+from kuemmerer.language.commands import add as commands_of_language
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -64,13 +65,20 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="start", required=True, help="ISO time, local unless it has an offset"
     )
     deadline.add_argument("--half-days", action="store_true", help="24 and 31 December end at noon")
+    commands_of_language(command("language", _language, "What comments are: verdicts, figures, training."))
     command("reindex", _reindex, "Build the search index anew, beside the desk's work.")
     bench = command("bench", _bench, "Measure this machine; prints JSON.")
-    bench.add_argument("what", choices=["sync", "inbox", "search", "deadlines"])
+    bench.add_argument("what", choices=["sync", "inbox", "search", "deadlines", "language"])
     bench.add_argument("--interactions", type=int, help="size of the test data; a tenth first")
     bench.add_argument("--rules", type=int, default=0, help="of sync: with so many automation rules")
     bench.add_argument("--keep", action="store_true", help="keep the test database")
     return parser
+
+
+def _language(arguments: argparse.Namespace) -> int:
+    from kuemmerer.language.commands import run
+
+    return run(arguments)
 
 
 def _setup() -> None:
@@ -243,6 +251,11 @@ def _ask_password() -> str:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.what == "language":
+        from kuemmerer.language.bench import figures
+
+        print(json.dumps(figures(), indent=2))
+        return 0
     from kuemmerer.bench import run
 
     result = run(
