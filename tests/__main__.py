@@ -69,8 +69,9 @@ def postgres() -> bool:
 
     try:
         with tempfile.TemporaryDirectory() as folder, server.run(Path(folder)) as database:
-            # Connectors know no database: what is told of them on SQLite holds here too.
-            without = ["--ignore", "kuemmerer/networks", "--ignore", "tests/networks"]
+            # Connectors and language know no database: what is told of them on SQLite holds here too.
+            pure = ("kuemmerer/networks", "tests/networks", "kuemmerer/language")
+            without = [word for folder in pure for word in ("--ignore", folder)]
             return run(*QUICK, *without, KUEMMERER_TEST_DATABASE_URL=database.url)
     except Missing as missing:
         LEFT_OUT.append(f"PostgreSQL: {missing}")
