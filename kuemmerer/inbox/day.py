@@ -29,18 +29,21 @@ def _open(actor: Actor) -> QuerySet[Case]:
 
 def _part(
     request: WorkspaceRequest,
-    found: QuerySet[Case],
+    found: Sequence[QuerySet[Case]],
     now: datetime,
     *,
     title: str,
     summary: Callable[[int], str] | None = None,
     more: str = "",
 ) -> Shown | None:
-    """The first cases of `found`, what is due soonest first. `more` is the query of their list."""
-    cases = list(found.order_by("due_at", "id").select_related("author")[:SHOWN])
+    """The first cases of all in `found`, what is due soonest first. `more` is the query of their list."""
+    first = [
+        case for some in found for case in some.order_by("due_at", "id").select_related("author")[:SHOWN]
+    ]
+    cases = sorted(first, key=lambda case: (case.due_at is None, case.due_at, case.pk))[:SHOWN]
     if not cases:
         return None
-    number = len(cases) if len(cases) < SHOWN else found.order_by()[: lists.COUNT_UP_TO + 1].count()
+    number = len(cases) if len(cases) < SHOWN else sum(map(_counted, found))
     count = lists.shown_count(number)
     rows = pages.case_rows(request, cases, now)
     url = reverse("inbox", args=[request.actor.workspace.slug])
@@ -55,9 +58,14 @@ def _part(
     )
 
 
+def _counted(found: QuerySet[Case]) -> int:
+    return found.order_by()[: lists.COUNT_UP_TO + 1].count()
+
+
 def complaints(request: WorkspaceRequest, now: datetime) -> Shown | None:
     """Complaints and demands without an answer, whenever they are due."""
-    found = _open(request.actor).filter(intent__in=NEGATIVE)
+    # One intent at a time: an index goes straight to them, however much else is open.
+    found = [_open(request.actor).filter(intent=intent) for intent in NEGATIVE]
     return _part(
         request,
         found,
@@ -73,7 +81,7 @@ def due(request: WorkspaceRequest, now: datetime) -> Shown | None:
     found = _open(request.actor).filter(due_at__lt=until).exclude(intent__in=NEGATIVE)
     return _part(
         request,
-        found,
+        [found],
         now,
         title=_("Due today"),
         summary=lambda number: ngettext("%(count)s answer due today", "%(count)s answers due today", number),
@@ -105,7 +113,7 @@ def mine(request: WorkspaceRequest, now: datetime) -> Shown | None:
     until = lists.end_of_day(request.actor, now)
     found = _open(request.actor).filter(assignee=request.actor.user, due_at__gte=until)
     return _part(
-        request, found.exclude(intent__in=NEGATIVE), now, title=_("Mine, due later"), more="view=mine"
+        request, [found.exclude(intent__in=NEGATIVE)], now, title=_("Mine, due later"), more="view=mine"
     )
 
 

@@ -176,5 +176,5 @@ def test_the_page_asks_little_of_the_database(desk: Desk, django_assert_max_num_
     client = browser(desk.actor)
     url = reverse("today", args=[desk.actor.workspace.slug])
     client.get(url)
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(28):
         client.get(url)
