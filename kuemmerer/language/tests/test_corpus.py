@@ -69,7 +69,7 @@ def test_the_second_pass_names_lines_that_are_there() -> None:
         numbers = [int(line.split()[0]) for line in path.read_text().splitlines()]
         assert len(set(numbers)) == len(numbers), path.stem
         assert set(numbers) <= set(range(1, count + 1)), path.stem
-        assert len(numbers) > count * 0.98, path.stem
+        assert len(numbers) > count * 0.9, path.stem
 
 
 def test_a_line_is_json_as_everywhere(tmp_path: Path) -> None:
