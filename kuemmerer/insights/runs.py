@@ -33,6 +33,7 @@ class Run:
     person_id: int | None = None
 
     def covers(self, moment: datetime) -> bool:
+        """Whether it was going on at that moment."""
         return self.since <= moment and (self.ended is None or moment <= self.ended)
 
     def meets(self, other: Run) -> bool:

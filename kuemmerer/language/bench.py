@@ -23,8 +23,10 @@ _WORDS = (3, 6, 12, 30)
 def figures(corpus: Path = CORPUS, public: Path = SHARED) -> dict[str, Any]:
     """All figures, on the project's test texts and on those public sets that nothing was trained on.
 
-    Public sets that are not there are left out.
+    Public sets that are not there are left out. Raises SystemExit outside of a checkout, where no texts are.
     """
+    if not (corpus / "test").is_dir():
+        raise SystemExit(f"kuemmerer bench: the test texts are not in {corpus}; this needs a checkout.")
     start = time.perf_counter()
     model = load()
     seconds = time.perf_counter() - start

@@ -44,6 +44,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out a command; returns its exit code. What is wrong is said in one line."""
+    from kuemmerer.language.model import BrokenModel
+
     try:
         if arguments.what == "train":
             return _train(arguments)
@@ -51,9 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.what == "evaluate":
             return _evaluate(arguments, model)
         return _classify(arguments, model)
-    except (OSError, ValueError, KeyError) as error:
-        told = f"a line has no {error}" if isinstance(error, KeyError) else error
-        print(f"kuemmerer language: {told}", file=sys.stderr)
+    except (OSError, ValueError, BrokenModel) as error:
+        print(f"kuemmerer language: {error}", file=sys.stderr)
         return 2
 
 
@@ -122,7 +123,11 @@ def _evaluate(arguments: argparse.Namespace, model: Model) -> int:
     from kuemmerer.language.corpora import rows
     from kuemmerer.language.evaluate import evaluate
 
-    figures = evaluate(arguments.task, list(rows(Path(arguments.file))), model)
+    found = list(rows(Path(arguments.file)))
+    for number, row in enumerate(found, start=1):
+        if missing := {"text", "label"} - row.keys():
+            raise ValueError(f"{arguments.file}, row {number}: no {' and no '.join(sorted(missing))}")
+    figures = evaluate(arguments.task, found, model)
     print(json.dumps(figures, indent=2, ensure_ascii=False))
     return 0
 

@@ -104,9 +104,7 @@ _OFFENCES: dict[object, str] = {
 
 
 def own(folder: Path) -> list[Example]:
-    """The project's texts. Where the two passes disagree about a label, the first one's holds if the guide
-    leaves it open; such cases are decided in the file itself.
-    """
+    """The project's texts, with the labels that hold; `corpus/README.md` says how they came about."""
     return [
         Example(
             text=row["text"],

@@ -1,7 +1,7 @@
 """What the models look at: hashed n-grams of words and characters, words of the lexicon, a text's shape.
 
 All texts of a batch are one array of characters; the hashes of all n-grams are computed at once. That is
-many times faster than a loop over words, and makes thousands of comments a second possible in Python.
+what makes thousands of comments a second possible in Python.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kuemmerer.language import lexicon
-from kuemmerer.language.normal import MENTION, URL, folded, visible
+from kuemmerer.language.normal import LONGEST, MENTION, URL, folded, visible
 from kuemmerer.language.tokens import UP, Tokens, char_hash, tokens
 
 BITS = 18
 BUCKETS = 1 << BITS
 BATCH = 256
 """Texts that are looked at together."""
+_LONGEST_FOLDED = 2 * LONGEST
+"""Letters may become two when they are folded, and an ellipsis four signs."""
 
 CHARS, WORDS, SHAPE, LEXICON, PARENT = range(5)
 """Groups of features. Each is brought to its own length, so that a long text does not shout."""
@@ -135,7 +137,7 @@ def _buckets(hashes: NDArray[np.uint64], salt: int) -> Ints:
 def extract(texts: Sequence[str], parents: Sequence[str | None] | None = None) -> Features:
     """The features of up to `BATCH` texts. `parents` are what each one answers."""
     seen = [visible(text) for text in texts]
-    plain = [folded(text) for text in seen]
+    plain = [folded(text)[:_LONGEST_FOLDED] for text in seen]
     found = tokens(plain)
     parts = _Parts(found)
     _char_grams(found, parts)
@@ -144,7 +146,7 @@ def extract(texts: Sequence[str], parents: Sequence[str | None] | None = None) -
     _moods(found, negated, parts, len(texts))
     _shapes(seen, plain, parts)
     if parents is not None and any(parents):
-        answered = tokens([folded(visible(text)) if text else "" for text in parents])
+        answered = tokens([folded(visible(text or ""))[:_LONGEST_FOLDED] for text in parents])
         parts.add_nowhere(31, PARENT, answered.doc, answered.hashes)
     return parts.joined(len(texts))
 

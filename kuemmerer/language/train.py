@@ -248,7 +248,7 @@ def _intents(columns: Sequence[_Column], unseen: NDArray[np.float64]) -> tuple[F
         slopes.append(slope)
         offsets.append(offset)
         thresholds.append(steps[int(np.argmax(best))])
-    return tuple(np.array(each, np.float32) for each in (slopes, offsets, thresholds))  # type: ignore[return-value]
+    return np.array(slopes, np.float32), np.array(offsets, np.float32), np.array(thresholds, np.float32)
 
 
 def _f1(given: NDArray[np.bool_], found: NDArray[np.bool_], weights: Floats) -> float:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from kuemmerer.cli import main
+from kuemmerer.language.bench import figures
+from kuemmerer.language.model import BrokenModel
 
 
 def told(capsys: pytest.CaptureFixture[str], *order: str) -> tuple[int, str, str]:
@@ -72,6 +74,24 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line(
     code, _, err = told(capsys, "evaluate", "--task", "sentiment", str(tmp_path / "set.jsonl"))
     assert (code, err.count("\n")) == (2, 1)
     assert complaint in err
+
+
+def test_a_broken_shipped_model_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken() -> None:
+        raise BrokenModel("model.npz is not a model that can be read")
+
+    monkeypatch.setattr("kuemmerer.language.model.shipped", broken)
+    (tmp_path / "texts").write_text("Hallo\n")
+    code, _, err = told(capsys, "classify", str(tmp_path / "texts"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "model.npz" in err
+
+
+def test_figures_outside_of_a_checkout_say_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="checkout"):
+        figures(tmp_path / "corpus")
 
 
 def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:

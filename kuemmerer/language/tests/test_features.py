@@ -125,4 +125,6 @@ def test_of_a_very_long_text_the_beginning_and_the_end_are_seen() -> None:
 
 
 def test_a_whole_batch_of_the_longest_texts_fits() -> None:
-    assert extract(["ab " * LONGEST] * BATCH).count == BATCH
+    for piece in ("ab ", "…a", "äö", "ﷺ "):
+        texts = [piece * LONGEST] * BATCH
+        assert extract(texts, texts).count == BATCH

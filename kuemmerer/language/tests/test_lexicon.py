@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kuemmerer.language.lexicon import KINDS, Lexicon, shipped
+from kuemmerer.language.lexicon import FILES, FOLDER, KINDS, Lexicon, shipped
 from kuemmerer.language.normal import folded, visible
 from kuemmerer.language.tokens import tokens
 
@@ -44,5 +44,24 @@ def test_a_phrase_does_not_reach_into_the_next_text() -> None:
     assert not len(lexicon.find(tokens(["das geht gar", "nicht"]))[0][1:])
 
 
-def test_the_shipped_lists_say_only_what_is_known() -> None:
-    assert shipped() is shipped()
+@pytest.mark.parametrize("name", FILES)
+def test_each_line_of_the_shipped_lists_is_a_form_and_what_it_says(name: str) -> None:
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    entries = [line.split("\t") for line in lines]
+    assert [line for line, parts in zip(lines, entries, strict=True) if len(parts) != 2 or not parts[0]] == []
+    assert {value for _form, value in entries} <= set(KINDS)
+    forms = [form for form, _value in entries]
+    assert len(set(forms)) == len(forms)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ich bin begeistert", {"1", "2", "3"}),
+        ("völlig enttäuscht", {"-1", "-2", "-3"}),
+        ("ihr Idioten", {"insult"}),
+    ],
+)
+def test_the_shipped_lists_know_common_words(text: str, expected: set[str]) -> None:
+    found = shipped().find(tokens([folded(visible(text))]))[2]
+    assert {KINDS[kind] for kind in found} & expected

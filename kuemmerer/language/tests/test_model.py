@@ -62,7 +62,7 @@ def test_a_foreign_model_is_named(tmp_path: Path) -> None:
         load(tmp_path / "foreign.npz")
 
 
-def test_the_shipped_model_fits_its_code_and_is_small() -> None:
+def test_the_shipped_model_is_small_and_names_licences_that_allow_it() -> None:
     model = shipped()
     assert set(model.scorers) == {"de", "en"}
     size = sum(path.stat().st_size for path in Path(corpora.__file__).parent.glob("model.npz"))
